@@ -1,0 +1,79 @@
+/* CBOR (RFC 8949), the strict subset of the design: definite lengths, shortest forms, no duplicate labels, depth at
+ * most CBOR_DEPTH_MAX, integers that fit an int64_t, no floats. The order of map entries is free on input; what the
+ * writer makes is deterministic as long as its caller writes map keys in the order of RFC 8949 section 4.2.1. */
+#pragma once
+
+#include "keys/bytes.h"
+
+#define CBOR_DEPTH_MAX 8
+
+enum cbor_type {
+    CBOR_UINT = 0,
+    CBOR_NEGATIVE = 1,
+    CBOR_BYTES = 2,
+    CBOR_TEXT = 3,
+    CBOR_ARRAY = 4,
+    CBOR_MAP = 5,
+    CBOR_TAG = 6,
+    CBOR_SIMPLE = 7,
+};
+
+/* A cursor over bytes owned by the caller. `failed` is sticky: after it every take returns zero or an empty view and
+ * does not move, so that a reader reads straight down and asks once at the end. */
+struct cbor_reader {
+    const uint8_t *next;
+    const uint8_t *end;
+    bool failed;
+};
+
+struct cbor_reader cbor_read(struct bytes in);
+
+/* The type of the next item without taking it. CBOR_SIMPLE and failed at the end of the input. */
+enum cbor_type cbor_peek(struct cbor_reader *in);
+uint64_t cbor_take_uint(struct cbor_reader *in);
+int64_t cbor_take_int(struct cbor_reader *in);
+bool cbor_take_bool(struct cbor_reader *in);
+struct bytes cbor_take_bytes(struct cbor_reader *in);
+/* Text is checked to be UTF-8 (RFC 3629). */
+struct bytes cbor_take_text(struct cbor_reader *in);
+/* The number of items (array) or of entries (map) that follow; fails where it is above `max` or the bytes that are
+ * left cannot hold so many. */
+uint32_t cbor_take_array(struct cbor_reader *in, uint32_t max);
+uint32_t cbor_take_map(struct cbor_reader *in, uint32_t max);
+uint64_t cbor_take_tag(struct cbor_reader *in);
+/* Takes one whole item of any allowed type, checks it, and returns the view of its encoding. */
+struct bytes cbor_take_item(struct cbor_reader *in);
+/* True where all was taken and nothing failed. */
+bool cbor_done(const struct cbor_reader *in);
+
+/* Labels of one map that were seen, so that a duplicate is a failure. Zero-initialise; one call for each label. */
+#define CBOR_LABELS_MAX 32
+struct cbor_labels {
+    int64_t seen[CBOR_LABELS_MAX];
+    uint32_t count;
+};
+/* Takes an integer label and fails where this map had it before, or where the map has more than CBOR_LABELS_MAX. */
+int64_t cbor_take_label(struct cbor_reader *in, struct cbor_labels *labels);
+
+/* A writer into memory of the caller's. `failed` is sticky and set where the room ends. */
+struct cbor_writer {
+    uint8_t *start;
+    uint8_t *next;
+    uint8_t *end;
+    bool failed;
+};
+
+struct cbor_writer cbor_write(uint8_t *room, size_t size);
+void cbor_put_uint(struct cbor_writer *out, uint64_t value);
+void cbor_put_int(struct cbor_writer *out, int64_t value);
+void cbor_put_bool(struct cbor_writer *out, bool value);
+void cbor_put_null(struct cbor_writer *out);
+void cbor_put_bytes(struct cbor_writer *out, struct bytes value);
+void cbor_put_text(struct cbor_writer *out, struct bytes value);
+void cbor_put_array(struct cbor_writer *out, uint64_t count);
+void cbor_put_map(struct cbor_writer *out, uint64_t count);
+void cbor_put_tag(struct cbor_writer *out, uint64_t tag);
+/* Copies an item that is already encoded. */
+void cbor_put_item(struct cbor_writer *out, struct bytes encoded);
+/* What was written so far; empty where the room ended. */
+struct bytes cbor_written(const struct cbor_writer *out);
