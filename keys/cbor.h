@@ -1,6 +1,7 @@
 /* CBOR (RFC 8949), the strict subset of the design: definite lengths, shortest forms, no duplicate labels, depth at
- * most CBOR_DEPTH_MAX, integers that fit an int64_t, no floats. The order of map entries is free on input; what the
- * writer makes is deterministic as long as its caller writes map keys in the order of RFC 8949 section 4.2.1. */
+ * most CBOR_DEPTH_MAX, integers that fit an int64_t; floats only where an item is skipped. The order of map entries is
+ * free on input; what the writer makes is deterministic as long as its caller writes map keys in the order of RFC 8949
+ * section 4.2.1. */
 #pragma once
 
 #include "keys/bytes.h"
@@ -46,14 +47,23 @@ struct bytes cbor_take_item(struct cbor_reader *in);
 /* True where all was taken and nothing failed. */
 bool cbor_done(const struct cbor_reader *in);
 
-/* Labels of one map that were seen, so that a duplicate is a failure. Zero-initialise; one call for each label. */
+/* Labels of one map that were seen, so that a duplicate is a failure. The counts begin at 0. */
 #define CBOR_LABELS_MAX 32
 struct cbor_labels {
-    int64_t seen[CBOR_LABELS_MAX];
-    uint32_t count;
+    uint32_t number_count;
+    uint32_t text_count;
+    int64_t numbers[CBOR_LABELS_MAX];
+    struct bytes texts[CBOR_LABELS_MAX];
 };
-/* Takes an integer label and fails where this map had it before, or where the map has more than CBOR_LABELS_MAX. */
-int64_t cbor_take_label(struct cbor_reader *in, struct cbor_labels *labels);
+/* A label as it stands in a map: a text where `text.data` is not NULL, else a number. */
+struct cbor_label {
+    int64_t number;
+    struct bytes text;
+};
+/* Takes a label, number or text, and fails where this map had it before, or has more than CBOR_LABELS_MAX of a kind. */
+struct cbor_label cbor_take_label(struct cbor_reader *in, struct cbor_labels *labels);
+/* The same where only numbers are allowed. */
+int64_t cbor_take_number_label(struct cbor_reader *in, struct cbor_labels *labels);
 
 /* A writer into memory of the caller's. `failed` is sticky and set where the room ends. */
 struct cbor_writer {

@@ -21,7 +21,6 @@ enum cose_error {
     COSE_OK,
     COSE_ERROR_FORM,      /* not a COSE_Sign1 in the strict form */
     COSE_ERROR_ALGORITHM, /* alg is neither -8 nor -19 */
-    COSE_ERROR_TYP,       /* typ is absent or not the one asked for */
 };
 
 /* Views into the parsed message; valid as long as it is. */
@@ -30,11 +29,12 @@ struct cose_sign1 {
     struct bytes payload;
     const uint8_t *signature; /* COSE_SIGNATURE_SIZE */
     uint8_t kid[COSE_KID_SIZE];
+    uint64_t typ;          /* enum cose_typ or another number; 0 where absent or text */
+    struct bytes typ_text; /* empty where absent or a number */
 };
 
-/* Parses all of `in`. Status lists carry typ as text or as a number: see status_list.h; here `typ` is compared with
- * the unsigned number. */
-enum cose_error cose_parse(struct bytes in, uint64_t typ, struct cose_sign1 *out);
+/* Parses all of `in`. The caller compares typ with its use. */
+enum cose_error cose_parse(struct bytes in, struct cose_sign1 *out);
 
 /* Writes the Sig_structure (RFC 9052 section 4.4, "Signature1", no external data) to `room`; returns its size, or 0
  * where `size` is too small. */

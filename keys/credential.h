@@ -30,6 +30,7 @@ struct credential {
     const uint8_t *subject; /* SUBJECT_SIZE */
     uint64_t exp_s;
     uint64_t iat_s;
+    uint64_t nbf_s;          /* CWT claim 5; 0 where absent */
     const uint8_t *cti;      /* CTI_SIZE, or NULL */
     struct bytes status_uri; /* empty where there is no status claim */
     uint64_t status_index;
