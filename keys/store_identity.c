@@ -67,3 +67,17 @@ int store_identity_make(struct disk *disk, struct store_identity *out)
         result = store_identity_read(disk, out);
     return result;
 }
+
+int store_hash_key(const char *directory, uint8_t out[SUBJECT_HASH_KEY_SIZE])
+{
+    struct disk *disk;
+    struct store_identity identity;
+    int result = disk_open(directory, false, &disk);
+    if (result < 0)
+        return result;
+    result = store_identity_read(disk, &identity);
+    disk_close(disk);
+    if (result == 0)
+        memcpy(out, identity.hash_key, sizeof(identity.hash_key));
+    return result;
+}

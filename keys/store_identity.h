@@ -16,3 +16,5 @@ struct store_identity {
 int store_identity_read(struct disk *disk, struct store_identity *out);
 /* Reads it, or makes it durably where it is missing. Only for the holder of the lock. */
 int store_identity_make(struct disk *disk, struct store_identity *out);
+/* As store_identity_read, of the store in `directory`. */
+int store_hash_key(const char *directory, uint8_t out[SUBJECT_HASH_KEY_SIZE]);
