@@ -20,7 +20,7 @@ enum json_severity { JSON_REFUSED, JSON_WARNING };
 
 struct json_problem {
     enum json_severity severity;
-    char pointer[JSON_POINTER_MAX]; /* "" is the whole document; cut with "…" where it is longer */
+    char pointer[JSON_POINTER_MAX]; /* "" is the whole document; cut where it is longer */
     char message[JSON_MESSAGE_MAX];
 };
 
@@ -83,7 +83,7 @@ bool json_int(const struct json_place *place, int64_t min, int64_t max, int64_t 
 bool json_choice(const struct json_place *place, const char *const names[], unsigned *out,
                  struct json_problems *problems);
 
-/* Appends one line a problem: "POINTER: message\n". */
+/* One line a problem, "POINTER: message\n"; the caller frees it. */
 char *json_problems_text(const struct json_problems *problems);
 /* An array of {"severity","pointer","message"}; the caller owns it. */
 cJSON *json_problems_json(const struct json_problems *problems);
