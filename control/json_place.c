@@ -251,7 +251,7 @@ static bool take_whole(const struct json_place *place, double *out, struct json_
 bool json_uint(const struct json_place *place, uint64_t min, uint64_t max, uint64_t *out,
                struct json_problems *problems)
 {
-    double value;
+    double value = 0;
     if (!take_whole(place, &value, problems))
         return false;
     if (value < 0 || (uint64_t)value < min || (uint64_t)value > max) {
@@ -264,7 +264,7 @@ bool json_uint(const struct json_place *place, uint64_t min, uint64_t max, uint6
 
 bool json_int(const struct json_place *place, int64_t min, int64_t max, int64_t *out, struct json_problems *problems)
 {
-    double value;
+    double value = 0;
     if (!take_whole(place, &value, problems))
         return false;
     if ((int64_t)value < min || (int64_t)value > max) {
