@@ -266,8 +266,9 @@ static bool apply_rules(struct generation_builder *b, struct bytes payload, char
     return true;
 }
 
-static bool apply_subjects(struct generation_builder *b, struct bytes payload, char *error, size_t error_size)
+static bool apply_subjects(struct generation_builder *b, const struct log_record *from, char *error, size_t error_size)
 {
+    struct bytes payload = from->payload;
     struct subject_record record;
     if (payload.length % sizeof record != 0)
         return refuse(error, error_size, "subject record is malformed");
@@ -278,7 +279,7 @@ static bool apply_subjects(struct generation_builder *b, struct bytes payload, c
     }
     for (size_t at = 0; at < payload.length; at += sizeof record) {
         memcpy(&record, payload.data + at, sizeof record);
-        if (overlay_put(b->overlay, &record) == OVERLAY_FULL)
+        if (overlay_put(b->overlay, &record, from->sequence) == OVERLAY_FULL)
             return refuse(error, error_size, "no room for more subject records");
     }
     return true;
@@ -300,7 +301,7 @@ bool generation_apply(struct generation_builder *b, const struct log_record *rec
     case LOG_STATUS_LIST:
         return apply_list(b, record->payload, error, error_size);
     case LOG_SUBJECT:
-        return apply_subjects(b, record->payload, error, error_size);
+        return apply_subjects(b, record, error, error_size);
     default:
         return refuse(error, error_size, "record of a type that this version does not know");
     }

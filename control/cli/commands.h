@@ -6,4 +6,5 @@
 cli_function cli_config;
 cli_function cli_issue;
 cli_function cli_key;
+cli_function cli_scan;
 cli_function cli_verify_raw;
