@@ -18,7 +18,7 @@ static enum state_error apply(struct journal *journal, const struct log_record *
     struct subject_record subject;
     for (size_t at = 0; at < record->payload.length; at += sizeof subject) {
         memcpy(&subject, record->payload.data + at, sizeof subject);
-        if (overlay_put(journal->overlay, &subject) == OVERLAY_FULL)
+        if (overlay_put(journal->overlay, &subject, record->sequence) == OVERLAY_FULL)
             return STATE_ERROR_MEMORY;
     }
     overlay_reclaim(journal->overlay);

@@ -280,7 +280,7 @@ void disk_boot_id(uint8_t id[DISK_BOOT_ID_SIZE])
         unsigned value = *c >= '0' && *c <= '9' ? (unsigned)(*c - '0') : (unsigned)(*c - 'a' + 10);
         if (value > 15)
             continue;
-        id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | value);
+        id[digits / 2] = (uint8_t)((unsigned)id[digits / 2] << 4 | value);
         digits++;
     }
 }

@@ -1,0 +1,40 @@
+/* A worker: one core's loop from receive burst to send burst, run to completion. Everything it needs it has before its
+ * first step. */
+#pragma once
+
+#include "dataplane/answers.h"
+#include "dataplane/counters.h"
+#include "dataplane/judge.h"
+#include "dataplane/net.h"
+#include "dataplane/publish.h"
+
+struct worker {
+    unsigned number;
+    unsigned queue;
+    uint32_t port_count;
+    struct port *ports[CONFIG_PORTS_MAX];
+    struct net nets[CONFIG_PORTS_MAX];
+    struct publisher *publisher;
+    struct answers *answers;
+    struct counters counters;
+    struct judge judge;
+    uint64_t next_decision;
+    uint16_t next_message_id;
+    uint32_t ruleset_version; /* of this burst's generation */
+    struct frame frames[BURST_MAX];
+    struct request requests[BURST_MAX];
+};
+
+/* What a worker is made of; the worker takes over `answers`, the rest is shared and outlives it. */
+struct worker_terms {
+    unsigned number;
+    unsigned queue;
+    const struct config *config;
+    struct port *const *ports;
+    struct publisher *publisher;
+    struct answers *answers;
+};
+void worker_init(struct worker *worker, const struct worker_terms *terms);
+
+/* One turn: each port's queue once. Returns the number of frames that were received. */
+unsigned worker_step(struct worker *worker);
