@@ -139,7 +139,7 @@ void point_pack(const struct point points[], struct niels_packed out[], unsigned
     }
 }
 
-void point_encode(const struct point points[], uint8_t encodings[][32], unsigned count)
+void point_encode_burst(const struct point points[], uint8_t encodings[][32], unsigned count)
 {
     struct field inverse[POINT_SHARED_MAX];
     invert_shared(points, inverse, count);

@@ -43,7 +43,7 @@ bool point_encoding_has_small_order(const uint8_t encoding[32]);
 void point_pack(const struct point points[], struct niels_packed out[], unsigned count);
 
 /* encodings[i] is that of x[i]/z[i], y[i]/z[i]; one inversion for all; count is at most POINT_SHARED_MAX. */
-void point_encode(const struct point points[], uint8_t encodings[][32], unsigned count);
+void point_encode_burst(const struct point points[], uint8_t encodings[][32], unsigned count);
 
 static inline struct niels niels_unpack(const struct niels_packed *packed)
 {

@@ -35,7 +35,7 @@ void verify_portable(const struct tables *tables, const struct ed25519_check *co
             add_multiple(&sums[count], &tables->base_shape, tables->base, &s);
             add_multiple(&sums[count], &tables->key_shape, check->key->table, &h);
         }
-        point_encode(sums, encodings, count);
+        point_encode_burst(sums, encodings, count);
         for (unsigned i = 0; i < count; i++)
             valid[done + i] = memcmp(encodings[i], checks[done + i]->signature, 32) == 0;
         done += count;
