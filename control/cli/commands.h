@@ -4,7 +4,10 @@
 #include "control/cli/cli.h"
 
 cli_function cli_config;
+cli_function cli_info;
 cli_function cli_issue;
 cli_function cli_key;
+cli_function cli_point;
 cli_function cli_scan;
+cli_function cli_status;
 cli_function cli_verify_raw;

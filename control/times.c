@@ -1,4 +1,4 @@
-#include "control/cli/times.h"
+#include "control/times.h"
 
 #include <stdio.h>
 #include <stdlib.h>
