@@ -48,7 +48,14 @@ static void compress_x8(__m512i state[8], __m512i w[16])
         d = ADD(d, t);                                                                                                 \
         h = ADD(t, ADD(SUM(a, 28, 34, 39), majority));                                                                 \
     } while (0)
-    for (unsigned round = 0;;) {
+#pragma GCC unroll 1
+    for (unsigned round = 0; round < 80; round += 16) {
+        if (round > 0) {
+#pragma GCC unroll 16
+            for (unsigned i = 0; i < 16; i++)
+                w[i] = ADD(ADD(w[i], MIX(w[(i + 1) % 16], 1, 8, 7)),
+                           ADD(w[(i + 9) % 16], MIX(w[(i + 14) % 16], 19, 61, 6)));
+        }
         const uint64_t *k = &sha512_constant[round];
 #pragma GCC unroll 2
         for (unsigned i = 0; i < 16; i += 8) {
@@ -61,13 +68,6 @@ static void compress_x8(__m512i state[8], __m512i w[16])
             ROUND(c, d, e, f, g, h, a, b, i + 6, k[i + 6]);
             ROUND(b, c, d, e, f, g, h, a, i + 7, k[i + 7]);
         }
-        round += 16;
-        if (round == 80)
-            break;
-#pragma GCC unroll 16
-        for (unsigned i = 0; i < 16; i++)
-            w[i] =
-                ADD(ADD(w[i], MIX(w[(i + 1) % 16], 1, 8, 7)), ADD(w[(i + 9) % 16], MIX(w[(i + 14) % 16], 19, 61, 6)));
     }
 #undef ROUND
 #undef MIX
