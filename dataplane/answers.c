@@ -51,28 +51,38 @@ static bool same(const struct answer *entry, const struct request *r)
            memcmp(entry->address, r->source.address, sizeof entry->address) == 0;
 }
 
-enum answer_state answers_begin(struct answers *a, const struct request *r, uint64_t now_ns, struct bytes *answer)
+static struct answer *set_of(struct answers *a, const struct request *r)
 {
-    struct answer *set = &a->entries[(r->fingerprint & a->set_mask) * WAYS], *oldest = set;
-    for (unsigned i = 0; i < WAYS; i++) {
+    return &a->entries[(r->fingerprint & a->set_mask) * WAYS];
+}
+
+enum answer_state answers_find(struct answers *a, const struct request *r, uint64_t now_ns, struct bytes *answer)
+{
+    struct answer *set = set_of(a, r);
+    for (unsigned i = 0; i < WAYS; i++)
         if (same(&set[i], r) && now_ns - set[i].since_ns < EXCHANGE_LIFETIME_NS) {
             *answer = (struct bytes){set[i].message, set[i].length};
             return set[i].length > 0 ? ANSWER_KEPT : ANSWER_PENDING;
         }
+    return ANSWER_NEW;
+}
+
+void answers_note(struct answers *a, const struct request *r, uint64_t now_ns)
+{
+    struct answer *set = set_of(a, r), *oldest = set;
+    for (unsigned i = 1; i < WAYS; i++)
         if (set[i].since_ns < oldest->since_ns)
             oldest = &set[i];
-    }
     oldest->fingerprint = r->fingerprint;
     oldest->since_ns = now_ns;
     oldest->port = r->source.port;
     oldest->length = 0;
     memcpy(oldest->address, r->source.address, sizeof oldest->address);
-    return ANSWER_NEW;
 }
 
 void answers_keep(struct answers *a, const struct request *r, struct bytes answer)
 {
-    struct answer *set = &a->entries[(r->fingerprint & a->set_mask) * WAYS];
+    struct answer *set = set_of(a, r);
     assert(answer.length <= ANSWER_SIZE_MAX);
     for (unsigned i = 0; i < WAYS; i++)
         if (same(&set[i], r)) {

@@ -16,9 +16,9 @@ void answers_free(struct answers *answers);
 uint64_t answers_fingerprint(const struct answers *answers, const struct request *r);
 
 enum answer_state { ANSWER_NEW, ANSWER_PENDING, ANSWER_KEPT };
-/* Looks r->fingerprint up and, where it is new, notes that its answer is being made. Where it is kept, `answer` is a
- * view of the message, valid until the next call. */
-enum answer_state answers_begin(struct answers *answers, const struct request *r, uint64_t now_ns,
-                                struct bytes *answer);
+/* Looks r->fingerprint up. Where it is kept, `answer` is a view of the message, valid until the next call. */
+enum answer_state answers_find(struct answers *answers, const struct request *r, uint64_t now_ns, struct bytes *answer);
+/* Notes that the answer to a new message is being made. Only for who is heard: it takes room from others. */
+void answers_note(struct answers *answers, const struct request *r, uint64_t now_ns);
 /* Keeps the message that answers r. Does nothing where the entry was forgotten meanwhile. */
 void answers_keep(struct answers *answers, const struct request *r, struct bytes answer);

@@ -9,8 +9,9 @@ struct counters {
     uint64_t ended[REASON_LIMIT];
     uint64_t verdicts[VERDICT_COUNT];
     uint64_t sent;
-    uint64_t send_failed; /* answers that the port did not take */
-    uint64_t parked;      /* ever */
+    uint64_t send_failed;    /* answers that the port did not take */
+    uint64_t protect_failed; /* answers whose security context went away meanwhile */
+    uint64_t parked;         /* ever */
     uint64_t parked_now;
     uint64_t bursts; /* with at least one frame */
 };

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "dataplane/oscore_message.h"
 #include "keys/credential.h"
 #include "keys/ed25519/ed25519.h"
 
@@ -21,4 +22,6 @@ static_assert(CHECKS_MAX <= ED25519_BURST_MAX, "one call verifies a burst and it
 
 /* The answer: CoAP header and token, Content-Format, marker, and a map of at most ten entries. */
 #define ANSWER_PAYLOAD_MAX 160
-#define ANSWER_SIZE_MAX (4 + 8 + 16 + 1 + ANSWER_PAYLOAD_MAX)
+/* Under OSCORE one byte for the code, its option and a tag more. */
+#define ANSWER_PLAINTEXT_MAX (1 + 32 + ANSWER_PAYLOAD_MAX)
+#define ANSWER_SIZE_MAX (4 + 8 + 2 + OSCORE_OPTION_MAX + 1 + ANSWER_PLAINTEXT_MAX + OSCORE_TAG_MAX)

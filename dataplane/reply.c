@@ -107,33 +107,64 @@ static size_t reset_write(struct request *r)
     return coap_written(&out);
 }
 
-size_t reply_write(struct request *r, const struct reply_terms *terms)
+/* Options and payload of an answer other than a Reset. */
+static void put_content(struct coap_writer *out, const struct request *r, const struct reply_terms *terms)
 {
     enum ending ending = reason_ending(r->reason);
-    if (r->reason == REASON_COAP_PING || r->reason == REASON_COAP_FORMAT)
-        return reset_write(r);
-    bool verdict = ending >= ENDING_ALLOW, error = ending >= ENDING_CODE_4_00 && !verdict;
     uint8_t map[ANSWER_PAYLOAD_MAX];
     struct bytes payload = bytes_of_text(discovery_links);
-    if (verdict)
+    if (ending >= ENDING_ALLOW)
         payload = (struct bytes){map, reply_map_write(r, terms->ruleset_version, map, sizeof map)};
-    else if (error)
+    else if (ending >= ENDING_CODE_4_00)
         payload = (struct bytes){map, error_map_write(r->reason, map, sizeof map)};
     assert(payload.length > 0);
-
-    bool confirmable = r->message.type == COAP_CON;
-    struct bytes token = {r->message.token, r->message.token_length};
-    size_t asked = r->datagram_length;
-    struct coap_writer out = coap_write(r->frame.data + r->datagram, ANSWER_SIZE_MAX, confirmable ? COAP_ACK : COAP_NON,
-                                        code_of(ending), confirmable ? r->message.id : terms->message_id, token);
-    size_t bare = coap_written(&out);
-    coap_put_option_uint(&out, COAP_OPTION_CONTENT_FORMAT,
+    coap_put_option_uint(out, COAP_OPTION_CONTENT_FORMAT,
                          r->reason == REASON_COAP_DISCOVERY ? COAP_FORMAT_LINK : COAP_FORMAT_CBOR);
     if (ending == ENDING_CODE_4_29 || ending == ENDING_CODE_5_03)
-        coap_put_option_uint(&out, COAP_OPTION_MAX_AGE, terms->max_age_s);
-    coap_put_payload(&out, payload);
+        coap_put_option_uint(out, COAP_OPTION_MAX_AGE, terms->max_age_s);
+    if (r->reason == REASON_OSCORE_ECHO)
+        coap_put_option(out, COAP_OPTION_ECHO, (struct bytes){r->oscore.echo, OSCORE_ECHO_SIZE});
+    coap_put_payload(out, payload);
+}
+
+/* A confirmable request is answered in its ACK (RFC 7252 section 5.2.1). The token is written where it stands. */
+static struct coap_writer begin(struct request *r, const struct reply_terms *terms, uint8_t code)
+{
+    bool confirmable = r->message.type == COAP_CON;
+    return coap_write(r->frame.data + r->datagram, ANSWER_SIZE_MAX, confirmable ? COAP_ACK : COAP_NON, code,
+                      confirmable ? r->message.id : terms->message_id,
+                      (struct bytes){r->message.token, r->message.token_length});
+}
+
+size_t reply_write(struct request *r, const struct reply_terms *terms)
+{
+    if (r->reason == REASON_COAP_PING || r->reason == REASON_COAP_FORMAT)
+        return reset_write(r);
+    size_t asked = r->datagram_length;
+    struct coap_writer out = begin(r, terms, code_of(reason_ending(r->reason)));
+    size_t bare = coap_written(&out);
+    put_content(&out, r, terms);
     size_t length = coap_written(&out);
     assert(length > 0);
     /* A source that nobody vouches for never gets more than it sent: it may be forged. */
-    return length > asked && !r->trusted && !r->point ? bare : length;
+    return length > asked && !r->trusted ? bare : length;
+}
+
+size_t reply_plaintext_write(const struct request *r, const struct reply_terms *terms, uint8_t *room, size_t size)
+{
+    struct coap_writer out = coap_write_options(room + 1, size - 1);
+    room[0] = code_of(reason_ending(r->reason));
+    put_content(&out, r, terms);
+    assert(!out.failed);
+    return 1 + coap_written(&out);
+}
+
+size_t reply_protected_write(struct request *r, const struct reply_terms *terms)
+{
+    /* The outer code says nothing (RFC 8613 section 4.2). */
+    struct coap_writer out = begin(r, terms, COAP_CHANGED);
+    coap_put_option(&out, COAP_OPTION_OSCORE, (struct bytes){r->oscore.option, r->oscore.option_size});
+    coap_put_payload(&out, (struct bytes){r->oscore.response, r->oscore.response_size});
+    assert(!out.failed);
+    return coap_written(&out);
 }

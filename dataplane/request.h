@@ -4,6 +4,7 @@
 #include "dataplane/coap.h"
 #include "dataplane/evidence.h"
 #include "dataplane/limits.h"
+#include "dataplane/oscore.h"
 #include "dataplane/port.h"
 #include "dataplane/reasons.h"
 #include "dataplane/rules.h"
@@ -43,7 +44,10 @@ struct request {
     /* Message. */
     struct coap_message message;
     uint64_t fingerprint; /* of endpoint and datagram: what makes two messages the same */
-    bool answer_kept;     /* the answer is to be kept for retransmissions */
+    bool noted;           /* its answer is to be kept for retransmissions */
+    bool is_protected;    /* by OSCORE, and authentic: so is its answer */
+    struct coap_message outer;
+    struct oscore_request oscore; /* meant where the message had an OSCORE option */
 
     /* Point. */
     const struct point *point;

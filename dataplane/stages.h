@@ -43,13 +43,17 @@ void verdict_of_refusal(struct request *r);
 /* facts.c: what rules see of a request. */
 void facts_of(const struct request *r, uint64_t now_s, struct facts *out);
 
-/* reply.c: the message that answers the request, written over it in its frame; the frame's headers are left to
- * udp_reply. `message_id` is for an answer that is not an ACK. Returns the length of the message. */
+/* reply.c: the message that answers the request. */
 struct reply_terms {
-    uint16_t message_id;
-    uint32_t max_age_s; /* when to come back: 4.29 and 5.03 */
+    uint16_t message_id; /* for an answer that is not an ACK */
+    uint32_t max_age_s;  /* when to come back: 4.29 and 5.03 */
     uint32_t ruleset_version;
 };
+/* Writes the answer over the request, in its frame behind the UDP header. Returns its length. */
 size_t reply_write(struct request *r, const struct reply_terms *terms);
+/* What is protected of the answer to an OSCORE request: code, options, payload. Returns its size. */
+size_t reply_plaintext_write(const struct request *r, const struct reply_terms *terms, uint8_t *room, size_t size);
+/* The message around it once it is protected, over the request as reply_write does. */
+size_t reply_protected_write(struct request *r, const struct reply_terms *terms);
 /* The response map of design section 4 alone. */
 size_t reply_map_write(const struct request *r, uint32_t ruleset_version, uint8_t *room, size_t size);

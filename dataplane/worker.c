@@ -25,87 +25,127 @@ void worker_init(struct worker *w, const struct worker_terms *terms)
     }
     w->publisher = terms->publisher;
     w->answers = terms->answers;
+    w->oscore = terms->oscore;
     w->judge.skew_s = terms->config->skew_s;
     w->next_decision = clock_wall_s() << DECISION_SECOND_BITS;
     w->next_message_id = (uint16_t)clock_monotonic_ns();
 }
 
-/* The point, by the trusted address that plain CoAP comes from. */
-static enum reason identify_point(struct worker *w, struct request *r)
-{
-    const struct generation *g = w->judge.generation;
-    if (!r->trusted)
-        return REASON_POINT_UNKNOWN;
-    if (!g)
-        return REASON_NO_GENERATION;
-    r->point = generation_point_at(g, r->source.family, r->source.address, &r->point_index);
-    return r->point ? REASON_NONE : REASON_POINT_UNKNOWN;
-}
-
-/* The same message again: the same answer, put back as it was sent. */
-static enum reason answer_again(struct worker *w, struct request *r, uint64_t now_ns)
+/* Frame, source, message. REASON_NONE: a request that was not heard before, plain or protected. */
+static enum reason listen(struct worker *w, const struct net *net, struct request *r, uint64_t now_ns)
 {
     struct bytes answer;
-    r->fingerprint = answers_fingerprint(w->answers, r);
-    r->answer_kept = true;
-    switch (answers_begin(w->answers, r, now_ns, &answer)) {
-    case ANSWER_NEW:
-        return REASON_NONE;
-    case ANSWER_PENDING:
-        return REASON_RETRANSMISSION_PENDING;
-    default:
-        memcpy(r->frame.data + r->datagram, answer.data, answer.length);
-        r->datagram_length = (uint16_t)answer.length;
-        return REASON_RETRANSMISSION;
-    }
-}
-
-/* Frame, source, message, point, request: REASON_NONE where it is to be judged. */
-static enum reason hear(struct worker *w, const struct net *net, struct request *r, uint64_t now_ns)
-{
     r->point = NULL;
-    r->answer_kept = false;
+    r->noted = r->is_protected = r->trusted = false;
     r->fingerprint = 0;
-    r->trusted = false;
     enum reason why = ethernet_receive(net, r);
     if (why != REASON_NONE)
         return why;
     why = message_receive(r);
     if (why != REASON_NONE)
         return why;
-    /* Only who is heard at all may fill the memory of answers. */
-    if (r->trusted && (why = answer_again(w, r, now_ns)) != REASON_NONE)
-        return why;
-    why = resource_check(&r->message);
+    r->fingerprint = answers_fingerprint(w->answers, r);
+    switch (answers_find(w->answers, r, now_ns, &answer)) {
+    case ANSWER_NEW:
+        return REASON_NONE;
+    case ANSWER_PENDING:
+        return REASON_RETRANSMISSION_PENDING;
+    default: /* put back as it was sent */
+        memcpy(r->frame.data + r->datagram, answer.data, answer.length);
+        r->datagram_length = (uint16_t)answer.length;
+        return REASON_RETRANSMISSION;
+    }
+}
+
+/* Only who is heard may fill the memory of answers. */
+static void note(struct worker *w, struct request *r, uint64_t now_ns)
+{
+    answers_note(w->answers, r, now_ns);
+    r->noted = true;
+}
+
+/* The requests of a burst that came with an OSCORE option: from here on `message` is the inner one. */
+static void unprotect(struct worker *w, struct request *requests[], unsigned n, uint64_t now_ns)
+{
+    struct oscore_request *jobs[BURST_MAX];
+    struct bytes answer;
+    for (unsigned i = 0; i < n; i++) {
+        requests[i]->outer = requests[i]->message;
+        requests[i]->oscore.outer = &requests[i]->outer;
+        jobs[i] = &requests[i]->oscore;
+    }
+    if (n > 0)
+        oscore_unprotect_burst(w->oscore, jobs, n);
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = requests[i];
+        r->reason = r->oscore.reason;
+        r->is_protected = r->oscore.is_protected;
+        if (r->is_protected) {
+            r->message = r->oscore.inner;
+            note(w, r, now_ns);
+        } else if (r->reason == REASON_OSCORE_REPLAY &&
+                   answers_find(w->answers, r, now_ns, &answer) == ANSWER_PENDING) {
+            r->reason = REASON_RETRANSMISSION_PENDING; /* twice in one burst */
+        }
+    }
+}
+
+/* The point: from its security context, or, for plain CoAP, from its trusted address. */
+static enum reason identify(struct worker *w, struct request *r)
+{
+    const struct generation *g = w->judge.generation;
+    if (!r->trusted && !r->is_protected)
+        return REASON_POINT_UNKNOWN;
+    if (!g)
+        return REASON_NO_GENERATION;
+    r->point = r->is_protected ? generation_point(g, r->oscore.point, &r->point_index)
+                               : generation_point_at(g, r->source.family, r->source.address, &r->point_index);
+    return r->point ? REASON_NONE : REASON_POINT_UNKNOWN;
+}
+
+/* Resource, point, request map: REASON_NONE where it is to be judged. */
+static enum reason understand(struct worker *w, struct request *r)
+{
+    enum reason why = resource_check(&r->message);
     if (why == REASON_COAP_DISCOVERY)
-        return r->trusted ? why : REASON_POINT_UNKNOWN;
+        return r->trusted || r->is_protected ? why : REASON_POINT_UNKNOWN;
     if (why != REASON_NONE)
         return why;
-    why = identify_point(w, r);
+    why = identify(w, r);
     if (why != REASON_NONE)
         return why;
     return request_parse(r, r->message.payload);
 }
 
-/* Writes the answer over the request, headers and all; false where nothing goes back. */
-static bool answer(struct worker *w, const struct net *net, struct request *r)
+/* From frames to requests that can be judged, which are put into `open`. Returns their number. */
+static unsigned hear(struct worker *w, const struct net *net, struct request *open[], unsigned n)
 {
-    enum ending ending = reason_ending(r->reason);
-    if (ending == ENDING_DROP)
-        return false;
-    if (ending == ENDING_LINK)
-        return true;
-    size_t length = r->datagram_length;
-    if (r->reason != REASON_RETRANSMISSION) {
-        struct reply_terms terms = {.message_id = w->next_message_id++,
-                                    .ruleset_version = w->ruleset_version,
-                                    .max_age_s = MAX_AGE_BASE_S + (uint32_t)(r->fingerprint % MAX_AGE_SPREAD)};
-        length = reply_write(r, &terms);
-        if (r->answer_kept)
-            answers_keep(w->answers, r, (struct bytes){r->frame.data + r->datagram, length});
+    struct request *to_unprotect[BURST_MAX];
+    uint64_t now_ns = clock_monotonic_ns();
+    unsigned sealed = 0, opened = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = &w->requests[i];
+        r->reason = listen(w, net, r, now_ns);
+        if (r->reason != REASON_NONE)
+            continue;
+        if (!coap_find(&r->message, COAP_OPTION_OSCORE)) {
+            if (r->trusted)
+                note(w, r, now_ns);
+        } else if (w->oscore) {
+            to_unprotect[sealed++] = r;
+        } else {
+            r->reason = REASON_OSCORE_CONTEXT;
+        }
     }
-    udp_reply(net, r, length);
-    return true;
+    unprotect(w, to_unprotect, sealed, now_ns);
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = &w->requests[i];
+        if (r->reason == REASON_NONE)
+            r->reason = understand(w, r);
+        if (r->reason == REASON_NONE)
+            open[opened++] = r;
+    }
+    return opened;
 }
 
 static void judge(struct worker *w, struct request *open[], unsigned n)
@@ -129,6 +169,90 @@ static void number_decision(struct worker *w, struct request *r)
     count(&w->counters.verdicts[r->decision.verdict], 1);
 }
 
+static struct reply_terms terms_of(struct worker *w, const struct request *r)
+{
+    return (struct reply_terms){.message_id = w->next_message_id++,
+                                .ruleset_version = w->ruleset_version,
+                                .max_age_s = MAX_AGE_BASE_S + (uint32_t)(r->fingerprint % MAX_AGE_SPREAD)};
+}
+
+static void finish(struct worker *w, const struct net *net, struct request *r, size_t length)
+{
+    if (r->noted)
+        answers_keep(w->answers, r, (struct bytes){r->frame.data + r->datagram, length});
+    udp_reply(net, r, length);
+}
+
+/* Answers that go back protected; those whose context is gone end in `unanswered`. */
+static void reply_protected(struct worker *w, const struct net *net, struct request *requests[], unsigned n)
+{
+    struct oscore_request *jobs[BURST_MAX];
+    struct reply_terms terms[BURST_MAX];
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = requests[i];
+        terms[i] = terms_of(w, r);
+        r->oscore.response = w->plaintexts[i];
+        r->oscore.response_size = (uint16_t)reply_plaintext_write(r, &terms[i], w->plaintexts[i], ANSWER_PLAINTEXT_MAX);
+        jobs[i] = &r->oscore;
+    }
+    if (n > 0)
+        oscore_protect_burst(w->oscore, jobs, n);
+    for (unsigned i = 0; i < n; i++)
+        if (requests[i]->oscore.response_size > 0)
+            finish(w, net, requests[i], reply_protected_write(requests[i], &terms[i]));
+}
+
+/* Writes each answer over its request, headers and all. */
+static void reply(struct worker *w, const struct net *net, unsigned n)
+{
+    struct request *to_protect[BURST_MAX];
+    unsigned sealed = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = &w->requests[i];
+        enum ending ending = reason_ending(r->reason);
+        if (ending == ENDING_DROP || ending == ENDING_LINK)
+            continue;
+        struct reply_terms terms;
+        if (r->reason == REASON_RETRANSMISSION) {
+            udp_reply(net, r, r->datagram_length);
+        } else if (r->is_protected) {
+            to_protect[sealed++] = r;
+        } else {
+            terms = terms_of(w, r);
+            finish(w, net, r, reply_write(r, &terms));
+        }
+    }
+    reply_protected(w, net, to_protect, sealed);
+}
+
+static bool answered(const struct request *r)
+{
+    if (reason_ending(r->reason) == ENDING_DROP)
+        return false;
+    return !r->is_protected || r->oscore.response_size > 0;
+}
+
+static void send(struct worker *w, struct port *port, unsigned n)
+{
+    struct frame unanswered[BURST_MAX];
+    unsigned answers = 0, drops = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = &w->requests[i];
+        assert(r->reason != REASON_NONE);
+        count(&w->counters.ended[r->reason], 1);
+        if (answered(r))
+            w->frames[answers++] = r->frame;
+        else
+            unanswered[drops++] = r->frame;
+        if (!answered(r) && r->is_protected)
+            count(&w->counters.protect_failed, 1);
+    }
+    port_free(port, unanswered, drops);
+    unsigned sent = port_send(port, w->queue, w->frames, answers);
+    count(&w->counters.sent, sent);
+    count(&w->counters.send_failed, answers - sent);
+}
+
 static unsigned receive(struct worker *w, struct port *port)
 {
     unsigned n = port_receive(port, w->queue, w->frames, BURST_MAX);
@@ -139,47 +263,21 @@ static unsigned receive(struct worker *w, struct port *port)
     return n;
 }
 
-static void send(struct worker *w, struct port *port, const struct net *net, unsigned n)
-{
-    struct frame unanswered[BURST_MAX];
-    unsigned answers = 0, drops = 0;
-    for (unsigned i = 0; i < n; i++) {
-        struct request *r = &w->requests[i];
-        assert(r->reason != REASON_NONE);
-        count(&w->counters.ended[r->reason], 1);
-        if (answer(w, net, r))
-            w->frames[answers++] = r->frame;
-        else
-            unanswered[drops++] = r->frame;
-    }
-    port_free(port, unanswered, drops);
-    unsigned sent = port_send(port, w->queue, w->frames, answers);
-    count(&w->counters.sent, sent);
-    count(&w->counters.send_failed, answers - sent);
-}
-
 static unsigned step_port(struct worker *w, struct port *port, const struct net *net)
 {
-    struct request *open[BURST_MAX];
-    unsigned n = receive(w, port), opened = 0;
+    struct request *open[BURST_MAX], *judged[BURST_MAX];
+    unsigned n = receive(w, port);
     if (n == 0)
         return 0;
-    uint64_t now_ns = clock_monotonic_ns();
-    for (unsigned i = 0; i < n; i++) {
-        struct request *r = &w->requests[i];
-        r->reason = hear(w, net, r, now_ns);
-        if (r->reason == REASON_NONE)
-            open[opened++] = r;
-    }
-    unsigned judged = opened;
-    struct request *verdicts[BURST_MAX];
-    memcpy(verdicts, open, opened * sizeof *open);
-    judge(w, open, opened);
-    for (unsigned i = 0; i < judged; i++)
-        number_decision(w, verdicts[i]);
+    unsigned opened = hear(w, net, open, n);
+    memcpy(judged, open, opened * sizeof open[0]);
+    judge(w, open, opened); /* reorders `open` */
+    for (unsigned i = 0; i < opened; i++)
+        number_decision(w, judged[i]);
+    reply(w, net, n);
     count(&w->counters.received, n);
     count(&w->counters.bursts, 1);
-    send(w, port, net, n);
+    send(w, port, n);
     return n;
 }
 

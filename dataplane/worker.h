@@ -16,6 +16,7 @@ struct worker {
     struct net nets[CONFIG_PORTS_MAX];
     struct publisher *publisher;
     struct answers *answers;
+    struct oscore_worker *oscore;
     struct counters counters;
     struct judge judge;
     uint64_t next_decision;
@@ -23,9 +24,10 @@ struct worker {
     uint32_t ruleset_version; /* of this burst's generation */
     struct frame frames[BURST_MAX];
     struct request requests[BURST_MAX];
+    uint8_t plaintexts[BURST_MAX][ANSWER_PLAINTEXT_MAX + OSCORE_TAG_MAX];
 };
 
-/* What a worker is made of; the worker takes over `answers`, the rest is shared and outlives it. */
+/* What a worker is made of. It outlives the worker. */
 struct worker_terms {
     unsigned number;
     unsigned queue;
@@ -33,6 +35,7 @@ struct worker_terms {
     struct port *const *ports;
     struct publisher *publisher;
     struct answers *answers;
+    struct oscore_worker *oscore; /* NULL: nobody has a security context */
 };
 void worker_init(struct worker *worker, const struct worker_terms *terms);
 

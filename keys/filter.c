@@ -15,6 +15,10 @@ struct filter {
     uint8_t *fingerprints;
     struct filter_shard *shards;
     struct filter_header header;
+    struct disk *disk;
+    int file;         /* until all is read, then -1 */
+    uint64_t read;    /* bytes of fingerprints */
+    uint64_t checked; /* shards */
 };
 
 void filter_name(uint64_t number, char name[DISK_NAME_MAX])
@@ -69,42 +73,21 @@ static uint8_t *take_memory(uint64_t bytes)
     return memory;
 }
 
-static int load_fingerprints(struct disk *disk, int file, struct filter *filter)
-{
-    const struct filter_header *header = &filter->header;
-    filter->fingerprints = take_memory(header->bytes);
-    if (!filter->fingerprints)
-        return -ENOMEM;
-    for (uint64_t at = 0; at < header->bytes;) {
-        size_t wanted = header->bytes - at < LOAD_BYTES ? (size_t)(header->bytes - at) : LOAD_BYTES;
-        int64_t n =
-            disk_read_all(disk, file, filter->fingerprints + at, wanted, filter_data_offset(header->shards) + at);
-        if (n < 0)
-            return (int)n;
-        if (n != (int64_t)wanted)
-            return -EBADMSG;
-        at += wanted;
-    }
-    for (uint64_t i = 0; i < header->shards; i++) {
-        const struct filter_shard *shard = &filter->shards[i];
-        if (shard->checksum != XXH3_64bits(filter->fingerprints + shard->offset, filter_shard_bytes(shard)))
-            return -EBADMSG;
-    }
-    return 0;
-}
-
-int filter_load(struct disk *disk, const struct store_identity *identity, uint64_t number, struct filter **out)
+int filter_open(struct disk *disk, const struct store_identity *identity, uint64_t number, struct filter **out)
 {
     char name[DISK_NAME_MAX];
     filter_name(number, name);
     struct filter *filter = calloc(1, sizeof(*filter));
     if (!filter)
         return -ENOMEM;
-    int file = disk_file_open(disk, name, DISK_READ);
-    int result = file < 0 ? file : load_directory(disk, file, identity, number, filter);
-    if (result == 0)
-        result = load_fingerprints(disk, file, filter);
-    disk_file_close(disk, file);
+    filter->disk = disk;
+    int result = filter->file = disk_file_open(disk, name, DISK_READ);
+    if (result >= 0)
+        result = load_directory(disk, filter->file, identity, number, filter);
+    if (result == 0) {
+        filter->fingerprints = take_memory(filter->header.bytes);
+        result = filter->fingerprints ? 0 : -ENOMEM;
+    }
     if (result == 0)
         *out = filter;
     else
@@ -112,10 +95,56 @@ int filter_load(struct disk *disk, const struct store_identity *identity, uint64
     return result;
 }
 
+/* Checks the shards that have been read whole. */
+static bool check_shards(struct filter *filter)
+{
+    for (; filter->checked < filter->header.shards; filter->checked++) {
+        const struct filter_shard *shard = &filter->shards[filter->checked];
+        uint64_t size = filter_shard_bytes(shard);
+        if (shard->offset + size > filter->read)
+            return true;
+        if (shard->checksum != XXH3_64bits(filter->fingerprints + shard->offset, size))
+            return false;
+    }
+    return true;
+}
+
+int filter_read(struct filter *filter, uint64_t bytes_max)
+{
+    const struct filter_header *header = &filter->header;
+    uint64_t left = header->bytes - filter->read;
+    size_t wanted = (size_t)(left < bytes_max ? left : bytes_max);
+    int64_t n = disk_read_all(filter->disk, filter->file, filter->fingerprints + filter->read, wanted,
+                              filter_data_offset(header->shards) + filter->read);
+    if (n < 0)
+        return (int)n;
+    filter->read += wanted;
+    if (n != (int64_t)wanted || !check_shards(filter))
+        return -EBADMSG;
+    if (filter->read < header->bytes)
+        return 1;
+    disk_file_close(filter->disk, filter->file);
+    filter->file = -1;
+    return filter->checked == header->shards ? 0 : -EBADMSG;
+}
+
+int filter_load(struct disk *disk, const struct store_identity *identity, uint64_t number, struct filter **out)
+{
+    int result = filter_open(disk, identity, number, out);
+    if (result < 0)
+        return result;
+    while ((result = filter_read(*out, LOAD_BYTES)) > 0)
+        ;
+    if (result < 0)
+        filter_free(*out);
+    return result;
+}
+
 void filter_free(struct filter *filter)
 {
     if (!filter)
         return;
+    disk_file_close(filter->disk, filter->file);
     free(filter->fingerprints);
     free(filter->shards);
     free(filter);

@@ -13,9 +13,14 @@
 /* Immutable; any number of threads may ask it. */
 struct filter;
 
-/* 0; -EBADMSG where it is damaged or of another table: then build it again from the table; or another negative errno.
+/* Opens and reads all. 0; -EBADMSG where it is damaged or of another table: then build it again from the table; or
+ * another negative errno.
  */
 int filter_load(struct disk *disk, const struct store_identity *identity, uint64_t number, struct filter **out);
+/* The same in steps, for a thread that has other work: open, then read until the result is 0. 1: there is more. Only
+ * then may it be asked. */
+int filter_open(struct disk *disk, const struct store_identity *identity, uint64_t number, struct filter **out);
+int filter_read(struct filter *filter, uint64_t bytes_max);
 void filter_free(struct filter *filter);
 bool filter_contains(const struct filter *filter, const uint8_t key[SUBJECT_KEY_SIZE]);
 /* Asks the processor for what filter_contains will touch. */

@@ -245,6 +245,11 @@ uint64_t overlay_memory_bytes(const struct overlay *overlay)
            (overlay->free_room + overlay->replaced_room) * sizeof(uint32_t);
 }
 
+uint64_t overlay_places(const struct overlay *overlay)
+{
+    return atomic_load_explicit(&overlay->places, memory_order_relaxed)->mask + 1;
+}
+
 bool overlay_each(const struct overlay *overlay, uint64_t *place, uint64_t places_max,
                   void (*visit)(void *context, const struct subject_record *record, uint64_t sequence), void *context)
 {

@@ -30,6 +30,8 @@ void overlay_prefetch(const struct overlay *overlay, const uint8_t key[SUBJECT_K
 
 uint64_t overlay_count(const struct overlay *overlay);
 uint64_t overlay_memory_bytes(const struct overlay *overlay);
+/* Places to go over; changes when it grows, and then their order has changed. */
+uint64_t overlay_places(const struct overlay *overlay);
 /* Goes over the subjects a bounded number at a time, for the inserting thread. Looks at up to `places_max` places from
  * *place on, calls `visit` for what stands there, and moves *place on; returns false after the last. What is put
  * meanwhile may or may not be visited. */
