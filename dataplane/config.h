@@ -5,6 +5,7 @@
 
 #include "keys/bytes.h"
 
+#define CONFIG_STORE_DEFAULT "/var/lib/chengmen"
 #define CONFIG_PATH_MAX 256
 #define CONFIG_EAL_ARGS_MAX 24
 #define CONFIG_EAL_ARG_MAX 128
@@ -39,29 +40,33 @@ struct config {
     /* DPDK device names: "net_tap0,iface=chengmen0", a PCI address "0000:3b:00.0", "net_memif0,role=server,…". */
     char ports[CONFIG_PORTS_MAX][CONFIG_EAL_ARG_MAX];
     uint32_t port_count;
-    uint16_t coap_port; /* default 5683 */
     struct config_address addresses[CONFIG_ADDRESSES_MAX];
     uint32_t address_count;
     struct config_prefix trusted[CONFIG_TRUSTED_MAX]; /* plain CoAP is heard from these only; default none */
     uint32_t trusted_count;
-    uint32_t main_core;                   /* runs the store thread */
     uint32_t workers[CONFIG_WORKERS_MAX]; /* a core a worker; may name main_core on a small machine */
     uint32_t worker_count;
-    enum config_idle idle;       /* default sleep; spin on isolated cores */
-    uint32_t engine;             /* enum ed25519_engine; default auto */
-    uint32_t table_memory_mb;    /* signature tables of all keys together; default 512 */
-    uint32_t skew_s;             /* how far issue times may lie in the future; default 5 */
-    uint32_t store_deadline_us;  /* a record that is not read by then is STATUS_TIMEOUT; default 2000 */
-    uint32_t answers_per_worker; /* retransmissions that can be answered; power of two; default 65536 */
-    uint32_t replay_entries;     /* dynamic credentials remembered; power of two; default 1048576 */
-    uint32_t point_rate_per_s;   /* default budget a point; 0: none; default 50 */
-    uint32_t point_burst;        /* default 100 */
-    uint32_t points_max;         /* default 131072 */
-    uint32_t overload_per_s;     /* requests a worker takes a second at most; 0: measured; default 0 */
+    enum config_idle idle; /* default sleep; spin on isolated cores */
+    uint32_t engine;       /* enum ed25519_engine; default auto */
+    /* Meaning, default and bounds of each number stand in config.def. */
+    uint16_t coap_port;
+    uint32_t main_core;
+    uint32_t table_memory_mb;
+    uint32_t skew_s;
+    uint32_t store_deadline_us;
+    uint32_t answers_per_worker;
+    uint32_t replay_entries;
+    uint32_t point_rate_per_s;
+    uint32_t point_burst;
+    uint32_t points_max;
+    uint32_t overload_per_s;
 };
 
+/* Everything but ports and addresses, which have no default. */
 void config_defaults(struct config *out);
+/* Whether every member lies in its bounds; `error` gets one line, the member's name first. */
+bool config_check(const struct config *config, char *error, size_t error_size);
 /* Size, or 0 where `size` is too small. */
 size_t config_encode(const struct config *config, uint8_t *room, size_t size);
-/* Strict; `error` gets one line. */
-bool config_decode(struct bytes in, struct config *out, char *error, size_t error_size);
+/* Strict, and checked as by config_check; `error` gets one line. */
+bool config_decode(struct bytes encoded, struct config *out, char *error, size_t error_size);

@@ -280,7 +280,121 @@ void disk_boot_id(uint8_t id[DISK_BOOT_ID_SIZE])
         unsigned value = *c >= '0' && *c <= '9' ? (unsigned)(*c - '0') : (unsigned)(*c - 'a' + 10);
         if (value > 15)
             continue;
-        id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | value);
+        id[digits / 2] = (uint8_t)((unsigned)id[digits / 2] << 4 | value);
         digits++;
     }
+}
+
+struct disk_queue {
+    struct io_uring ring;
+    unsigned depth;
+    uint8_t *rooms; /* depth blocks, mapped: what the kernel still writes to after a close is nobody's */
+};
+
+/* Only flags that liburing 2.3 knows: of others it takes the ring's layout for granted. */
+static int queue_ring(unsigned depth, struct io_uring *ring)
+{
+    static const unsigned flags[] = {
+        IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+        IORING_SETUP_R_DISABLED | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+        IORING_SETUP_R_DISABLED,
+    };
+    int result = -EINVAL;
+    for (size_t i = 0; result == -EINVAL && i < sizeof(flags) / sizeof(flags[0]); i++)
+        result = io_uring_queue_init(depth, ring, flags[i]);
+    return result;
+}
+
+static int queue_restrict(struct io_uring *ring)
+{
+    struct io_uring_restriction allowed[3] = {
+        {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_READ_FIXED},
+        {.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE},
+        {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_FILES_UPDATE},
+    };
+    /* liburing 2.3 declares io_uring_register_restrictions and io_uring_enable_rings, but does not export them. */
+    return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, allowed, 3);
+}
+
+int disk_queue_open(unsigned depth, struct disk_queue **out)
+{
+    struct disk_queue *queue = calloc(1, sizeof(*queue));
+    if (!queue)
+        return -ENOMEM;
+    size_t size = (size_t)depth * DISK_BLOCK_SIZE;
+    queue->depth = depth;
+    queue->rooms = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int result = queue->rooms == MAP_FAILED ? -ENOMEM : queue_ring(depth, &queue->ring);
+    if (result < 0)
+        goto no_ring;
+    struct iovec rooms = {queue->rooms, size};
+    int none = -1;
+    result = io_uring_register_buffers(&queue->ring, &rooms, 1);
+    if (result >= 0)
+        result = io_uring_register_files(&queue->ring, &none, 1);
+    if (result >= 0)
+        result = queue_restrict(&queue->ring);
+    if (result >= 0) {
+        *out = queue;
+        return 0;
+    }
+    io_uring_queue_exit(&queue->ring);
+no_ring:
+    if (queue->rooms != MAP_FAILED)
+        munmap(queue->rooms, size);
+    free(queue);
+    return result;
+}
+
+int disk_queue_start(struct disk_queue *queue)
+{
+    return io_uring_register((unsigned)queue->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
+void disk_queue_close(struct disk_queue *queue)
+{
+    if (!queue)
+        return;
+    io_uring_queue_exit(&queue->ring);
+    munmap(queue->rooms, (size_t)queue->depth * DISK_BLOCK_SIZE);
+    free(queue);
+}
+
+int disk_queue_use(struct disk_queue *queue, int file)
+{
+    int result = io_uring_register_files_update(&queue->ring, 0, &file, 1);
+    return result == 1 ? 0 : result < 0 ? result : -EIO;
+}
+
+void *disk_queue_room(struct disk_queue *queue, unsigned slot)
+{
+    return queue->rooms + (size_t)slot * DISK_BLOCK_SIZE;
+}
+
+void disk_queue_put(struct disk_queue *queue, unsigned slot, uint64_t offset)
+{
+    /* The ring has an entry for each slot, and a slot has one read: there is always one free. */
+    struct io_uring_sqe *entry = io_uring_get_sqe(&queue->ring);
+    io_uring_prep_read_fixed(entry, 0, disk_queue_room(queue, slot), DISK_BLOCK_SIZE, offset, 0);
+    io_uring_sqe_set_data64(entry, slot);
+    entry->flags |= IOSQE_FIXED_FILE;
+}
+
+int disk_queue_submit(struct disk_queue *queue)
+{
+    if (io_uring_sq_ready(&queue->ring) == 0)
+        return 0;
+    int result = io_uring_submit(&queue->ring);
+    return result < 0 ? result : 0;
+}
+
+unsigned disk_queue_reap(struct disk_queue *queue, struct disk_done done[], unsigned n)
+{
+    unsigned count = 0;
+    struct io_uring_cqe *entry;
+    while (count < n && io_uring_peek_cqe(&queue->ring, &entry) == 0) {
+        done[count++] = (struct disk_done){(unsigned)entry->user_data, entry->res};
+        io_uring_cqe_seen(&queue->ring, entry);
+    }
+    return count;
 }

@@ -15,9 +15,14 @@ struct places {
     _Atomic uint64_t place[];
 };
 
+struct chunk {
+    struct subject_record records[CHUNK_RECORDS];
+    uint64_t sequences[CHUNK_RECORDS]; /* only for the inserting thread */
+};
+
 struct overlay {
     _Atomic(struct places *) places;
-    struct subject_record **chunks; /* chunks_max of them, so that readers never see this array move */
+    struct chunk **chunks; /* chunks_max of them, so that readers never see this array move */
     uint64_t records_max;
     uint64_t chunks_max;
     uint64_t count; /* subjects */
@@ -50,7 +55,7 @@ static uint64_t place_make(uint32_t tag, uint32_t record)
 
 static struct subject_record *record_at(const struct overlay *overlay, uint32_t record)
 {
-    return &overlay->chunks[record / CHUNK_RECORDS][record % CHUNK_RECORDS];
+    return &overlay->chunks[record / CHUNK_RECORDS]->records[record % CHUNK_RECORDS];
 }
 
 static struct places *places_new(uint64_t count)
@@ -164,14 +169,14 @@ static bool take_record(struct overlay *overlay, uint32_t *record)
     }
     if (overlay->used == overlay->records_max)
         return false;
-    struct subject_record **chunk = &overlay->chunks[overlay->used / CHUNK_RECORDS];
-    if (!*chunk && !(*chunk = aligned_alloc(64, CHUNK_RECORDS * sizeof(**chunk))))
+    struct chunk **chunk = &overlay->chunks[overlay->used / CHUNK_RECORDS];
+    if (!*chunk && !(*chunk = aligned_alloc(64, sizeof(**chunk))))
         return false;
     *record = (uint32_t)overlay->used++;
     return true;
 }
 
-enum overlay_insert overlay_put(struct overlay *overlay, const struct subject_record *record)
+enum overlay_insert overlay_put(struct overlay *overlay, const struct subject_record *record, uint64_t sequence)
 {
     struct places *places = atomic_load_explicit(&overlay->places, memory_order_relaxed);
     if (overlay->count * 2 > places->mask) {
@@ -194,6 +199,7 @@ enum overlay_insert overlay_put(struct overlay *overlay, const struct subject_re
         return OVERLAY_FULL;
     }
     *record_at(overlay, fresh) = *record;
+    overlay->chunks[fresh / CHUNK_RECORDS]->sequences[fresh % CHUNK_RECORDS] = sequence;
     overlay->count += present == PLACE_EMPTY;
     /* Orders the record before its place: a reader that finds the place sees the record whole. */
     atomic_store_explicit(&places->place[at], place_make(tag_of(record->key), fresh), memory_order_release);
@@ -234,18 +240,28 @@ uint64_t overlay_memory_bytes(const struct overlay *overlay)
 {
     uint64_t chunks = (overlay->used + CHUNK_RECORDS - 1) / CHUNK_RECORDS;
     const struct places *places = atomic_load_explicit(&overlay->places, memory_order_relaxed);
-    return chunks * CHUNK_RECORDS * sizeof(struct subject_record) + (places->mask + 1) * sizeof(places->place[0]) +
+    return chunks * sizeof(struct chunk) + (places->mask + 1) * sizeof(places->place[0]) +
            overlay->chunks_max * sizeof(*overlay->chunks) +
            (overlay->free_room + overlay->replaced_room) * sizeof(uint32_t);
 }
 
-void overlay_each(const struct overlay *overlay, void (*visit)(void *context, const struct subject_record *record),
-                  void *context)
+uint64_t overlay_places(const struct overlay *overlay)
+{
+    return atomic_load_explicit(&overlay->places, memory_order_relaxed)->mask + 1;
+}
+
+bool overlay_each(const struct overlay *overlay, uint64_t *place, uint64_t places_max,
+                  void (*visit)(void *context, const struct subject_record *record, uint64_t sequence), void *context)
 {
     const struct places *places = atomic_load_explicit(&overlay->places, memory_order_relaxed);
-    for (uint64_t i = 0; i <= places->mask; i++) {
-        uint64_t value = atomic_load_explicit(&places->place[i], memory_order_relaxed);
-        if (value != PLACE_EMPTY)
-            visit(context, record_at(overlay, (uint32_t)value - 1));
+    uint64_t end = places->mask + 1 - *place > places_max ? *place + places_max : places->mask + 1;
+    for (; *place < end; (*place)++) {
+        uint64_t value = atomic_load_explicit(&places->place[*place], memory_order_relaxed);
+        if (value == PLACE_EMPTY)
+            continue;
+        uint32_t record = (uint32_t)value - 1;
+        visit(context, record_at(overlay, record),
+              overlay->chunks[record / CHUNK_RECORDS]->sequences[record % CHUNK_RECORDS]);
     }
+    return end <= places->mask;
 }

@@ -1,52 +1,226 @@
 #include "keys/ed25519/ed25519.h"
 
+#include "keys/ed25519/key.h"
+#include "keys/ed25519/memory.h"
+#include "keys/ed25519/processor.h"
+#include "keys/ed25519/self_test.h"
+
+#include <assert.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct ed25519_key {
-    uint8_t public_key[32];
-};
+/* Wider keys' tables would take longer than 20 ms to build. */
+#define KEY_WIDTH_MAX 12
+#define KEY_WIDTH_MIN 4
+
+static struct {
+    unsigned keys_expected;
+    size_t budget_bytes;
+    enum ed25519_engine engine;
+    verify_path *path;
+    struct tables tables;
+} state = {.keys_expected = 1, .budget_bytes = ED25519_BUDGET_DEFAULT};
+
+static atomic_uint keys_prepared;
+static atomic_size_t key_bytes_total;
+
+void ed25519_configure(unsigned keys_expected, size_t budget_bytes)
+{
+    assert(state.tables.base == NULL);
+    state.keys_expected = keys_expected > 0 ? keys_expected : 1;
+    state.budget_bytes = budget_bytes;
+}
+
+/* The pair of widths with the fewest windows, of those with the least memory. */
+static void choose_shapes(struct tables *tables, unsigned keys, size_t budget_bytes)
+{
+    tables->base_shape = table_shape(TABLE_WIDTH_MIN);
+    tables->key_shape = table_shape(KEY_WIDTH_MIN);
+    size_t best_bytes = SIZE_MAX;
+    for (unsigned base_width = TABLE_WIDTH_MIN; base_width <= TABLE_WIDTH_MAX; base_width++) {
+        for (unsigned key_width = KEY_WIDTH_MIN; key_width <= KEY_WIDTH_MAX; key_width++) {
+            struct table_shape base = table_shape(base_width), key = table_shape(key_width);
+            size_t bytes;
+            if (__builtin_mul_overflow(key.bytes, keys, &bytes) || __builtin_add_overflow(bytes, base.bytes, &bytes) ||
+                bytes > budget_bytes)
+                continue;
+            unsigned windows = base.windows + key.windows;
+            unsigned best = tables->base_shape.windows + tables->key_shape.windows;
+            if (windows > best || (windows == best && bytes >= best_bytes))
+                continue;
+            tables->base_shape = base;
+            tables->key_shape = key;
+            best_bytes = bytes;
+        }
+    }
+}
+
+/* Returns NULL with a reason where this machine cannot do it. */
+static verify_path *choose_path(enum ed25519_engine engine, const char **why)
+{
+    *why = NULL;
+    switch (engine) {
+    case ED25519_AUTO:
+    case ED25519_AVX512:
+#ifdef ED25519_HAS_AVX512
+        if (processor_has_avx512_ifma())
+            return verify_avx512;
+#endif
+        if (engine == ED25519_AUTO)
+            return verify_portable;
+        *why = "the processor has no AVX-512 IFMA";
+        return NULL;
+    case ED25519_AVX2:
+        *why = "there is no AVX2 path: the portable one is as fast on processors without AVX-512 IFMA";
+        return NULL;
+    case ED25519_PORTABLE:
+        return verify_portable;
+    case ED25519_SODIUM:
+        return NULL;
+    }
+    *why = "unknown engine";
+    return NULL;
+}
+
+static bool build_base(void)
+{
+    choose_shapes(&state.tables, state.keys_expected, state.budget_bytes);
+    state.tables.base = memory_map(state.tables.base_shape.bytes);
+    if (!state.tables.base)
+        return false;
+    table_build(&state.tables.base_shape, &point_base, state.tables.base);
+    memory_slots_configure(state.tables.key_shape.bytes);
+    return true;
+}
 
 bool ed25519_start(enum ed25519_engine engine, char *error, size_t error_size)
 {
-    if (engine != ED25519_AUTO && engine != ED25519_SODIUM) {
-        snprintf(error, error_size, "this build verifies with libsodium only");
-        return false;
-    }
+    assert(state.tables.base == NULL);
     if (sodium_init() < 0) {
         snprintf(error, error_size, "libsodium does not start");
+        return false;
+    }
+    const char *why;
+    state.path = choose_path(engine, &why);
+    if (why) {
+        snprintf(error, error_size, "%s", why);
+        return false;
+    }
+    state.engine = engine != ED25519_AUTO ? engine : state.path == verify_portable ? ED25519_PORTABLE : ED25519_AVX512;
+    if (state.engine != ED25519_SODIUM && !build_base()) {
+        snprintf(error, error_size, "no memory for the signature tables");
+        return false;
+    }
+    if (!self_test()) {
+        snprintf(error, error_size, "the %s signature engine fails its self test", ed25519_engine_name());
+        ed25519_stop();
         return false;
     }
     return true;
 }
 
+void ed25519_stop(void)
+{
+    assert(atomic_load(&keys_prepared) == 0);
+    memory_unmap(state.tables.base, state.tables.base_shape.bytes);
+    state.tables.base = NULL;
+}
+
 const char *ed25519_engine_name(void)
 {
-    return "sodium";
+    static const char *const names[] = {
+        [ED25519_AUTO] = "auto",         [ED25519_AVX512] = "avx512", [ED25519_AVX2] = "avx2",
+        [ED25519_PORTABLE] = "portable", [ED25519_SODIUM] = "sodium",
+    };
+    return names[state.engine];
 }
 
 struct ed25519_key *ed25519_key_prepare(const uint8_t public_key[32])
 {
-    struct ed25519_key *key = malloc(sizeof *key);
-    if (key)
-        memcpy(key->public_key, public_key, sizeof key->public_key);
+    struct ed25519_key *key = calloc(1, sizeof *key);
+    if (!key)
+        return NULL;
+    memcpy(key->public_key, public_key, sizeof key->public_key);
+    struct point point;
+    key->accepted = point_from_key(public_key, &point);
+    if (key->accepted && state.engine != ED25519_SODIUM) {
+        key->table = memory_slot_take();
+        if (!key->table) {
+            free(key);
+            return NULL;
+        }
+        struct point opposite = point_negate(&point);
+        table_build(&state.tables.key_shape, &opposite, key->table);
+    }
+    atomic_fetch_add(&keys_prepared, 1);
+    atomic_fetch_add(&key_bytes_total, ed25519_key_memory_bytes(key));
     return key;
 }
 
 void ed25519_key_free(struct ed25519_key *key)
 {
+    if (!key)
+        return;
+    atomic_fetch_sub(&keys_prepared, 1);
+    atomic_fetch_sub(&key_bytes_total, ed25519_key_memory_bytes(key));
+    memory_slot_free(key->table);
     free(key);
 }
 
 size_t ed25519_key_memory_bytes(const struct ed25519_key *key)
 {
-    return sizeof *key;
+    return sizeof *key + (key->table ? state.tables.key_shape.bytes : 0);
+}
+
+struct ed25519_memory ed25519_memory(void)
+{
+    struct ed25519_memory memory = {.keys = atomic_load(&keys_prepared)};
+    if (state.tables.base) {
+        memory.base_width_bits = state.tables.base_shape.width;
+        memory.key_width_bits = state.tables.key_shape.width;
+        memory.additions = state.tables.base_shape.windows + state.tables.key_shape.windows - 1;
+        memory.base_bytes = state.tables.base_shape.bytes;
+        memory.key_bytes = state.tables.key_shape.bytes;
+    }
+    memory.total_bytes = memory.base_bytes + atomic_load(&key_bytes_total);
+    return memory;
+}
+
+static bool sodium_verifies(const struct ed25519_check *check)
+{
+    return crypto_sign_verify_detached(check->signature, check->message, check->length, check->key->public_key) == 0;
+}
+
+/* What needs no curve: the key's own standing, S below L, R not of small order. */
+static bool may_verify(const struct ed25519_check *check)
+{
+    struct scalar s;
+    return check->key->accepted && scalar_from_bytes(check->signature + 32, &s) &&
+           !point_encoding_has_small_order(check->signature);
 }
 
 void ed25519_verify_burst(const struct ed25519_check checks[], bool valid[], unsigned n)
 {
-    for (unsigned i = 0; i < n; i++)
-        valid[i] = crypto_sign_verify_detached(checks[i].signature, checks[i].message, checks[i].length,
-                                               checks[i].key->public_key) == 0;
+    assert(n >= 1 && n <= ED25519_BURST_MAX);
+    if (state.engine == ED25519_SODIUM) {
+        for (unsigned i = 0; i < n; i++)
+            valid[i] = sodium_verifies(&checks[i]);
+        return;
+    }
+    const struct ed25519_check *worth[ED25519_BURST_MAX];
+    bool verdict[ED25519_BURST_MAX];
+    unsigned count = 0;
+    for (unsigned i = 0; i < n; i++) {
+        valid[i] = may_verify(&checks[i]);
+        if (valid[i])
+            worth[count++] = &checks[i];
+    }
+    if (count == 0)
+        return;
+    state.path(&state.tables, worth, verdict, count);
+    for (unsigned i = 0, next = 0; i < n; i++)
+        if (valid[i])
+            valid[i] = verdict[next++];
 }

@@ -1,5 +1,7 @@
 /* Ed25519 verification for known keys (RFC 8032; accept set of libsodium 1.0.18: cofactorless, S below L, R and A not
- * of small order, A canonical). Everything here is public data: variable time is right. */
+ * of small order, A canonical). Everything here is public data: variable time is right.
+ *
+ * Order of calls: ed25519_configure (or not), ed25519_start, then keys and bursts, then ed25519_stop. */
 #pragma once
 
 #include "keys/bytes.h"
@@ -8,17 +10,38 @@
 
 enum ed25519_engine { ED25519_AUTO, ED25519_AVX512, ED25519_AVX2, ED25519_PORTABLE, ED25519_SODIUM };
 
-/* Chooses the path and proves it on known answers. Called once, before any other function here. Returns false where the
- * processor or this build lacks the path, or where the proof fails; `error` gets one line for people. */
+/* Chooses the widths of the window tables: the fewest additions a signature that `keys_expected` keys and the base
+ * point reach within `budget_bytes`, and never less than the smallest tables. More keys than expected work and cost as
+ * much each. Without this call: one key, ED25519_BUDGET_DEFAULT. Called before ed25519_start. */
+#define ED25519_BUDGET_DEFAULT ((size_t)4 << 20)
+void ed25519_configure(unsigned keys_expected, size_t budget_bytes);
+
+/* Chooses the path, builds the base point's table (up to 50 MB, a tenth of a second) and proves every path in use on
+ * known answers. Called before any key is prepared. Returns false where the processor or this build lacks the path,
+ * where memory is out or where the proof fails; `error` gets one line for people. */
 bool ed25519_start(enum ed25519_engine engine, char *error, size_t error_size);
+/* Frees the base point's table. Every key must have been freed. ed25519_start may follow. */
+void ed25519_stop(void);
 const char *ed25519_engine_name(void); /* the path in use: "avx512", … */
 
-/* A key with its window tables. Prepared off the workers, shared by all of them, immutable. A key that the accept set
- * refuses (small order, not canonical, no point) prepares well and verifies nothing. NULL where memory is out. */
+/* A key with its window tables. Prepared off the workers (5 to 20 ms), shared by all of them, immutable. A key that the
+ * accept set refuses (small order, not canonical, no point) prepares well and verifies nothing. NULL where memory is
+ * out. Both calls are safe from any thread, also while others verify with other keys. */
 struct ed25519_key;
 struct ed25519_key *ed25519_key_prepare(const uint8_t public_key[32]);
 void ed25519_key_free(struct ed25519_key *key);
 size_t ed25519_key_memory_bytes(const struct ed25519_key *key);
+
+/* For telemetry. */
+struct ed25519_memory {
+    unsigned base_width_bits, key_width_bits; /* of the windows; 0 with libsodium */
+    unsigned additions;                       /* of points, a signature */
+    size_t base_bytes;                        /* the base point's table */
+    size_t key_bytes;                         /* an accepted key's table */
+    unsigned keys;                            /* prepared and not yet freed, refused ones with them */
+    size_t total_bytes;                       /* all tables now */
+};
+struct ed25519_memory ed25519_memory(void);
 
 struct ed25519_check {
     const uint8_t *message;

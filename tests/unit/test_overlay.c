@@ -28,7 +28,7 @@ static void what_was_put_is_found(void **state)
     for (uint32_t i = 0; i < 50000; i++) {
         struct subject_record record = make(i, 1);
         assert_false(overlay_get(overlay, record.key, &found));
-        assert_int_equal(overlay_put(overlay, &record), OVERLAY_INSERTED);
+        assert_int_equal(overlay_put(overlay, &record, 1), OVERLAY_INSERTED);
     }
     assert_int_equal(overlay_count(overlay), 50000);
     overlay_reclaim(overlay);
@@ -55,7 +55,7 @@ static void the_later_version_wins(void **state)
     struct overlay *overlay = overlay_create(100);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         struct subject_record record = make(7, steps[i].version), found;
-        assert_int_equal(overlay_put(overlay, &record), steps[i].result);
+        assert_int_equal(overlay_put(overlay, &record, 1), steps[i].result);
         assert_true(overlay_get(overlay, record.key, &found));
         assert_int_equal(found.version, steps[i].in_force);
     }
@@ -68,11 +68,11 @@ static void memory_is_bounded_and_reused(void **state)
     (void)state;
     struct overlay *overlay = overlay_create(10);
     for (uint32_t i = 0; i < 9; i++)
-        assert_int_equal(overlay_put(overlay, &(struct subject_record){.key = {(uint8_t)i}}), OVERLAY_INSERTED);
+        assert_int_equal(overlay_put(overlay, &(struct subject_record){.key = {(uint8_t)i}}, 1), OVERLAY_INSERTED);
     struct subject_record hot = make(3, 1), found;
-    assert_int_equal(overlay_put(overlay, &hot), OVERLAY_INSERTED);
+    assert_int_equal(overlay_put(overlay, &hot, 1), OVERLAY_INSERTED);
     hot.version = 2;
-    assert_int_equal(overlay_put(overlay, &hot), OVERLAY_FULL);
+    assert_int_equal(overlay_put(overlay, &hot, 1), OVERLAY_FULL);
     assert_true(overlay_get(overlay, hot.key, &found));
     assert_int_equal(found.version, 1);
     overlay_free(overlay);
@@ -80,7 +80,7 @@ static void memory_is_bounded_and_reused(void **state)
     overlay = overlay_create(10);
     for (uint64_t version = 1; version < 1000; version++) {
         hot.version = version;
-        assert_int_equal(overlay_put(overlay, &hot), OVERLAY_INSERTED);
+        assert_int_equal(overlay_put(overlay, &hot, 1), OVERLAY_INSERTED);
         overlay_reclaim(overlay);
     }
     overlay_free(overlay);
@@ -123,7 +123,7 @@ static void readers_see_whole_records(void **state)
     for (uint64_t version = 1; version <= 40; version++) {
         for (uint32_t i = 0; i < SHARED_SUBJECTS; i++) {
             struct subject_record record = make(i, version);
-            assert_int_equal(overlay_put(shared, &record), OVERLAY_INSERTED);
+            assert_int_equal(overlay_put(shared, &record, 1), OVERLAY_INSERTED);
         }
     }
     atomic_store(&done, true);

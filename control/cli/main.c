@@ -1,0 +1,18 @@
+/* `chengmen`: the operator's command. */
+#include "control/cli/commands.h"
+
+static const struct cli_command commands[] = {
+    {"config", cli_config, "check, compile and describe the configuration"},
+    {"key", cli_key, "issuer keys: generate, import, list, retire"},
+    {"point", cli_point, "scanning points: add, import, list, remove, export"},
+    {"status", cli_status, "latest state of credentials and subjects: set, get, import"},
+    {"info", cli_info, "what is in force, and how the daemons are"},
+    {"issue", cli_issue, "sign a credential as the reference issuer"},
+    {"scan", cli_scan, "ask for a verdict as a scanning point"},
+    {"verify-raw", cli_verify_raw, "check Ed25519 signatures, a JSON line each"},
+};
+
+int main(int argc, char **argv)
+{
+    return cli_dispatch("chengmen", commands, sizeof commands / sizeof commands[0], argc, argv);
+}

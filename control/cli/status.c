@@ -1,0 +1,273 @@
+/* `chengmen status`: the latest state of credentials and subjects. */
+#include "control/status_json.h"
+
+#include <stdlib.h>
+
+#include "control/cli/client.h"
+#include "control/cli/commands.h"
+#include "control/document.h"
+#include "control/times.h"
+#include "dataplane/clock.h"
+
+#define CHANGES_PER_CALL 2000
+#define CHANGE_LINE_MAX 4096
+
+struct set_options {
+    const char *list, *value, *issuer, *subject, *colour, *since, *until, *arrival, *occupation, *socket;
+    uint64_t index, reason, version, ttl, life;
+    bool has_index, has_reason, has_version, key_region, remove, json;
+};
+
+static void add_text(cJSON *object, const char *name, const char *text)
+{
+    if (text)
+        cJSON_AddStringToObject(object, name, text);
+}
+
+static void add_number(cJSON *object, const char *name, bool given, uint64_t number)
+{
+    if (given)
+        cJSON_AddNumberToObject(object, name, (double)number);
+}
+
+static void add_time(cJSON *object, const char *name, const char *text)
+{
+    uint64_t time_s;
+    if (!text)
+        return;
+    if (!time_from_text(text, clock_wall_s(), &time_s))
+        cli_usage_error("--%s: a time is wanted (seconds since 1970, +N, -N, a date-time), not \"%s\"", name, text);
+    cJSON_AddNumberToObject(object, name, (double)time_s);
+}
+
+static cJSON *list_params(const struct set_options *o)
+{
+    cJSON *params = cJSON_CreateObject();
+    add_text(params, "list", o->list);
+    add_number(params, "index", o->has_index, o->index);
+    add_text(params, "value", o->value);
+    add_text(params, "issuer", o->issuer);
+    add_number(params, "ttl", o->ttl > 0, o->ttl);
+    add_number(params, "life", o->life > 0, o->life);
+    return params;
+}
+
+static cJSON *subject_params(const struct set_options *o)
+{
+    cJSON *params = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(params, "document");
+    cJSON *change = cJSON_CreateObject();
+    cJSON_AddItemToArray(list, change);
+    add_text(change, "issuer", o->issuer);
+    add_text(change, "subject", o->subject);
+    add_text(change, "colour", o->colour);
+    add_time(change, "since", o->since);
+    add_time(change, "until", o->until);
+    add_text(change, "arrival", o->arrival);
+    add_text(change, "occupation", o->occupation);
+    add_number(change, "reason", o->has_reason, o->reason);
+    add_number(change, "version", o->has_version, o->version);
+    if (o->key_region)
+        cJSON_AddTrueToObject(change, "key_region");
+    if (o->remove)
+        cJSON_AddTrueToObject(change, "remove");
+    return params;
+}
+
+static int print_result(cJSON *result, bool json, int code)
+{
+    if (result && json)
+        cli_print_json(result);
+    const cJSON *member;
+    if (!json)
+        cJSON_ArrayForEach(member, result)
+        {
+            char *text = cJSON_PrintUnformatted(member);
+            printf("%-12s %s\n", member->string, cJSON_IsString(member) ? member->valuestring : text);
+            cJSON_free(text);
+        }
+    cJSON_Delete(result);
+    return code;
+}
+
+static int set(int argc, char **argv)
+{
+    struct set_options o = {0};
+    const struct cli_option options[] = {
+        {"list", CLI_TEXT, "URI", "status list; a new one gets 2^20 valid entries", &o.list, NULL},
+        {"index", CLI_UINT, "N", "entry of the list", &o.index, &o.has_index},
+        {"value", CLI_TEXT, "VALUE", "valid, invalid, suspended, application", &o.value, NULL},
+        {"ttl", CLI_UINT, "SECONDS", "age from which the list counts as old; a new one's default a day", &o.ttl, NULL},
+        {"life", CLI_UINT, "SECONDS", "until the list expires, from now; a new one's default 30 days", &o.life, NULL},
+        {"issuer", CLI_TEXT, "NAME", "issuer of the subject, or of a new list", &o.issuer, NULL},
+        {"subject", CLI_TEXT, "HEX", "16 bytes", &o.subject, NULL},
+        {"colour", CLI_TEXT, "COLOUR", "green, yellow, red", &o.colour, NULL},
+        {"since", CLI_TEXT, "TIME", "when the colour came into force; default now", &o.since, NULL},
+        {"until", CLI_TEXT, "TIME", "when it ends; default open", &o.until, NULL},
+        {"arrival", CLI_TEXT, "DAY", "day of arrival: 2020-03-01", &o.arrival, NULL},
+        {"key-region", CLI_FLAG, NULL, "came from a key region", &o.key_region, NULL},
+        {"occupation", CLI_TEXT, "TEXT", "up to 11 bytes", &o.occupation, NULL},
+        {"reason", CLI_UINT, "N", "the agency's reason code, 0 to 255", &o.reason, &o.has_reason},
+        {"version", CLI_UINT, "N", "the later wins; default microseconds since 1970", &o.version, &o.has_version},
+        {"remove", CLI_FLAG, NULL, "the subject has no record any more", &o.remove, NULL},
+        CLI_SOCKET_OPTION(&o.socket),
+        CLI_JSON_OPTION(&o.json),
+    };
+    const struct cli_usage usage = {"chengmen status set --list URI --index N --value VALUE\n"
+                                    "       chengmen status set --issuer NAME --subject HEX --colour COLOUR [options]",
+                                    "Sets the state of one credential, by its place in a status list, or of a subject.",
+                                    options,
+                                    sizeof options / sizeof options[0],
+                                    0,
+                                    0};
+    cli_parse(&usage, argc, argv, NULL);
+    if (!o.list == !o.subject)
+        cli_usage_error("either --list or --subject is needed; usage: %s", usage.line);
+    int code;
+    cJSON *params = o.list ? list_params(&o) : subject_params(&o);
+    cJSON *result = cli_call_once(o.socket, o.list ? "status.set_list" : "status.set_subjects", params, NULL, &code);
+    return print_result(result, o.json, code);
+}
+
+static int get(int argc, char **argv)
+{
+    struct set_options o = {0};
+    const struct cli_option options[] = {
+        {"list", CLI_TEXT, "URI", "status list", &o.list, NULL},
+        {"index", CLI_UINT, "N", "entry of the list", &o.index, &o.has_index},
+        {"issuer", CLI_TEXT, "NAME", "issuer of the subject", &o.issuer, NULL},
+        {"subject", CLI_TEXT, "HEX", "16 bytes", &o.subject, NULL},
+        CLI_SOCKET_OPTION(&o.socket),
+        CLI_JSON_OPTION(&o.json),
+    };
+    const struct cli_usage usage = {
+        "chengmen status get [--list URI --index N | --issuer NAME --subject HEX]",
+        "Prints the state of one credential or subject; without either, the status lists and their ages.",
+        options,
+        sizeof options / sizeof options[0],
+        0,
+        0};
+    cli_parse(&usage, argc, argv, NULL);
+    int code;
+    if (!o.list && !o.subject) {
+        cJSON *result = cli_call_once(o.socket, "status.lists", NULL, NULL, &code);
+        const cJSON *lists = cJSON_GetObjectItemCaseSensitive(result, "lists"), *list;
+        if (lists && o.json)
+            cli_print_json(lists);
+        else
+            cJSON_ArrayForEach(list, lists)
+                printf("%-40s %-12s age %.0f s  %s\n", cli_text(list, "list"), cli_text(list, "issuer"),
+                       cli_number(list, "age"), cli_text(list, "freshness"));
+        cJSON_Delete(result);
+        return code;
+    }
+    cJSON *params = cJSON_CreateObject();
+    add_text(params, "list", o.list);
+    add_number(params, "index", o.has_index, o.index);
+    add_text(params, "issuer", o.issuer);
+    add_text(params, "subject", o.subject);
+    cJSON *result = cli_call_once(o.socket, "status.get", params, NULL, &code);
+    return print_result(result, o.json, code);
+}
+
+static int send_changes(struct cli_client *client, cJSON **waiting, const char *file, uint64_t *sent)
+{
+    cJSON *params = cJSON_CreateObject();
+    cJSON_AddItemToObject(params, "document", *waiting);
+    int code;
+    cJSON *result = cli_call(client, "status.set_subjects", params, file, &code);
+    *sent += (uint64_t)cli_number(result, "count");
+    cJSON_Delete(result);
+    *waiting = cJSON_CreateArray();
+    return code;
+}
+
+/* The change on the line, checked here, where its number is known; NULL after a report. */
+static cJSON *read_change(const char *file, uint64_t number, struct bytes line)
+{
+    char where[512];
+    struct json_problems problems = {0};
+    struct subject_change checked;
+    snprintf(where, sizeof where, "%s:%llu", file, (unsigned long long)number);
+    cJSON *change = json_parse(line, &problems);
+    struct json_place root = json_root(change);
+    if (change)
+        subject_change_read(&root, 0, 0, &checked, &problems);
+    if (document_report(where, &problems))
+        return change;
+    cJSON_Delete(change);
+    return NULL;
+}
+
+static int import_lines(struct cli_client *client, FILE *in, const char *file, uint64_t *sent)
+{
+    char *line = NULL;
+    size_t room = 0;
+    uint64_t number = 0;
+    unsigned count = 0;
+    int code = CLI_OK;
+    cJSON *waiting = cJSON_CreateArray();
+    for (ssize_t length; code == CLI_OK && (length = getline(&line, &room, in)) > 0;) {
+        number++;
+        if (!line[strspn(line, " \t\r\n")])
+            continue;
+        cJSON *change = length <= CHANGE_LINE_MAX
+                            ? read_change(file, number, (struct bytes){(const uint8_t *)line, (size_t)length})
+                            : NULL;
+        if (!change) {
+            code = length <= CHANGE_LINE_MAX ? CLI_REFUSED
+                                             : cli_refuse("%s:%llu: line longer than %d bytes", file,
+                                                          (unsigned long long)number, CHANGE_LINE_MAX);
+            break;
+        }
+        cJSON_AddItemToArray(waiting, change);
+        if (++count == CHANGES_PER_CALL) {
+            code = send_changes(client, &waiting, file, sent);
+            count = 0;
+        }
+    }
+    if (count > 0 && code == CLI_OK)
+        code = send_changes(client, &waiting, file, sent);
+    cJSON_Delete(waiting);
+    free(line);
+    return code;
+}
+
+static int import(int argc, char **argv)
+{
+    const char *path[1], *socket = NULL;
+    bool json = false;
+    const struct cli_option options[] = {CLI_SOCKET_OPTION(&socket), CLI_JSON_OPTION(&json)};
+    const struct cli_usage usage = {
+        "chengmen status import [options] FILE|-",
+        "Takes subject changes, a JSON object a line: issuer, subject, colour, and since, until, arrival, key_region,\n"
+        "occupation, reason, version, remove. Changes before a wrong line are in force.",
+        options,
+        2,
+        1,
+        1};
+    cli_parse(&usage, argc, argv, path);
+    bool standard = strcmp(path[0], "-") == 0;
+    FILE *in = standard ? stdin : fopen(path[0], "re");
+    if (!in)
+        return cli_refuse("%s: cannot be read", path[0]);
+    struct cli_client *client = cli_connect(socket);
+    uint64_t sent = 0;
+    int code = client ? import_lines(client, in, path[0], &sent) : CLI_UNREACHABLE;
+    if (client) {
+        printf(json ? "{\"count\":%llu}\n" : "%llu changes\n", (unsigned long long)sent);
+        cli_disconnect(client);
+    }
+    if (!standard)
+        fclose(in);
+    return code;
+}
+
+int cli_status(int argc, char **argv)
+{
+    static const struct cli_command commands[] = {
+        {"set", set, "set the state of a credential or a subject"},
+        {"get", get, "print the state of a credential or a subject, or the lists"},
+        {"import", import, "take many subject changes"},
+    };
+    return cli_dispatch("chengmen status", commands, sizeof commands / sizeof commands[0], argc, argv);
+}

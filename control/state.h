@@ -1,0 +1,64 @@
+/* What is in force, as control knows it: the outcome of every record of the log, in memory. It changes by records only,
+ * the same way at start and while running, so that a restart returns to it. Subject records are not in here: there may
+ * be 25 million of them; they are looked up in the store. */
+#pragma once
+
+#include "keys/issuer.h"
+#include "keys/log.h"
+#include "keys/point.h"
+#include "keys/status_list.h"
+#include "keys/subject.h"
+
+#define STATE_KEYS_MAX 4096
+#define STATE_POINTS_MAX (1u << 20)
+#define STATE_LISTS_MAX 1024
+#define STATE_RULES_KEPT 16 /* versions that `rules rollback` can return to */
+
+struct state_list {
+    struct status_list list; /* `list.bits` is `bits` */
+    uint8_t *bits;
+    uint64_t sequence;
+    bool changed; /* by state_list_set since it was last written */
+};
+
+struct state_rules {
+    uint64_t sequence;
+    uint8_t *program; /* the record's payload */
+    size_t size;
+};
+
+struct state {
+    struct issuer_key *keys;
+    uint32_t key_count;
+    struct point *points; /* in no order */
+    uint32_t point_count;
+    uint32_t point_room;
+    uint32_t *point_index; /* id -> place in points + 1, open addressing, a power of two */
+    uint32_t point_index_size;
+    struct state_list *lists;
+    uint32_t list_count;
+    struct state_rules rules[STATE_RULES_KEPT]; /* ascending; the last is in force */
+    uint32_t rules_count;
+    uint64_t sequence; /* of the last record applied */
+    uint64_t subject_changes;
+};
+
+bool state_init(struct state *state);
+void state_free(struct state *state);
+
+enum state_error {
+    STATE_OK,
+    STATE_ERROR_FORM, /* the payload is not in its type's form */
+    STATE_ERROR_FULL, /* more of its kind than fit */
+    STATE_ERROR_MEMORY,
+};
+const char *state_error_text(enum state_error error);
+
+/* Takes a record that is, or is about to be, in the log. Changes nothing where it fails. */
+enum state_error state_apply(struct state *state, const struct log_record *record);
+
+/* NULL where there is none. Valid until the next state_apply. */
+const struct issuer_key *state_key(const struct state *state, const uint8_t kid[COSE_KID_SIZE]);
+const struct point *state_point(const struct state *state, uint32_t id);
+struct state_list *state_list(const struct state *state, const char *uri);
+const struct state_rules *state_rules_in_force(const struct state *state);

@@ -1,0 +1,27 @@
+/* The store thread's work: tails the log, builds the next generation and publishes it. */
+#pragma once
+
+#include "dataplane/config.h"
+#include "dataplane/oscore.h"
+#include "dataplane/publish.h"
+
+struct follower;
+
+/* Follows the store in `directory`; it need not exist yet: follower_step tries again. `oscore` gets the points'
+ * security contexts; it may be NULL. NULL where memory is out. */
+struct follower *follower_new(const char *directory, struct publisher *publisher, struct oscore *oscore);
+void follower_free(struct follower *follower);
+
+struct follower_state {
+    uint64_t sequence;        /* of the generation in force */
+    uint64_t generations;     /* published since start */
+    uint64_t records_refused; /* not in their form: the generation before stays in force for what they meant */
+    bool reading;             /* the store is there and sound */
+    struct store_info store;
+    char error[256]; /* the last problem, or "" */
+};
+
+/* Reads what the log holds beyond the last step, up to a bound, and publishes. Returns true where there may be more at
+ * once. */
+bool follower_step(struct follower *follower);
+void follower_state(const struct follower *follower, struct follower_state *out);

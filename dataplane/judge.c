@@ -1,0 +1,59 @@
+#include "dataplane/judge.h"
+
+/* Ends what has a reason, keeps the others in front. */
+static unsigned keep_open(struct request *requests[], unsigned n)
+{
+    unsigned open = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = requests[i];
+        if (r->reason == REASON_NONE)
+            requests[open++] = r;
+        else
+            verdict_of_refusal(r);
+    }
+    return open;
+}
+
+static void reset_state(struct request *r)
+{
+    r->latest = (struct latest){.colour = COLOUR_UNKNOWN};
+    r->list = NULL;
+}
+
+unsigned judge_credentials(struct judge *judge, struct request *requests[], unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        reset_state(requests[i]);
+        requests[i]->reason = credential_check(requests[i], judge->generation, judge->now_s);
+    }
+    n = keep_open(requests, n);
+    verify_burst(&judge->scratch, requests, n);
+    n = keep_open(requests, n);
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = requests[i];
+        r->reason = times_check(r, judge->now_s, judge->skew_s);
+        if (r->reason == REASON_NONE)
+            r->reason = status_list_check(r, judge->generation, judge->now_s);
+    }
+    return keep_open(requests, n);
+}
+
+void judge_subject_key(const struct judge *judge, const struct request *r, uint8_t out[SUBJECT_KEY_SIZE])
+{
+    subject_key(judge->generation->subject_hash_key, r->credential.issuer, r->credential.subject, out);
+}
+
+void judge_state(struct judge *judge, struct request *r, const struct subject_record *record)
+{
+    r->latest.has_record = record && !(record->flags & SUBJECT_REMOVED);
+    if (r->latest.has_record)
+        r->subject = *record;
+    status_conclude(r, judge->now_s);
+    verdict_decide(r, generation_rules(judge->generation, judge->now_s), judge->now_s);
+}
+
+void judge_without_state(struct request *r, enum reason why)
+{
+    r->reason = why;
+    verdict_of_refusal(r);
+}

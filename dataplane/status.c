@@ -1,0 +1,45 @@
+/* The latest state (design section 4, "Status list"): the list or the credential, whichever is fresher, and above both
+ * a subject record that is newer. A revoked credential is refused whatever else is known. */
+#include "dataplane/stages.h"
+
+enum reason status_list_check(struct request *r, const struct generation *g, uint64_t now_s)
+{
+    const struct credential *c = &r->credential;
+    r->list = NULL;
+    if (!r->has_credential || c->status_uri.length == 0)
+        return REASON_NONE;
+    const struct status_list *list = generation_list(g, c->status_uri);
+    if (!list)
+        return REASON_STATUS_LIST_UNKNOWN;
+    if (!bytes_equal(c->issuer, bytes_of_text(list->issuer)))
+        return REASON_STATUS_ISSUER;
+    if (c->status_index >= list->entries)
+        return REASON_STATUS_INDEX;
+    r->list = list;
+    /* Before the expiry: what an old list revoked stays revoked. */
+    if (status_list_get(list, c->status_index) == STATUS_INVALID)
+        return REASON_REVOKED;
+    return list->exp_s > 0 && now_s >= list->exp_s ? REASON_STATUS_LIST_EXPIRED : REASON_NONE;
+}
+
+void status_conclude(struct request *r, uint64_t now_s)
+{
+    const struct credential *c = &r->credential;
+    const struct status_list *list = r->list;
+    struct latest *latest = &r->latest;
+    uint64_t fresh_s = r->has_credential ? c->iat_s : 0;
+    latest->colour = r->has_credential ? c->colour : COLOUR_UNKNOWN;
+    latest->has_age = list != NULL;
+    latest->stale = false;
+    if (list) {
+        uint64_t age_s = now_s > list->iat_s ? now_s - list->iat_s : 0;
+        latest->age_s = age_s > UINT32_MAX ? UINT32_MAX : (uint32_t)age_s;
+        latest->stale = list->ttl_s > 0 && age_s > 2 * (uint64_t)list->ttl_s;
+        if (list->iat_s >= fresh_s || latest->colour == COLOUR_UNKNOWN) {
+            latest->colour = status_colour(status_list_get(list, c->status_index));
+            fresh_s = list->iat_s > fresh_s ? list->iat_s : fresh_s;
+        }
+    }
+    if (latest->has_record && r->subject.since_s >= fresh_s)
+        latest->colour = (enum colour)r->subject.colour;
+}

@@ -1,0 +1,388 @@
+/* The burst loop: the one file that knows the order of the stages up to the verdict, which judge.c orders. */
+#include "dataplane/worker.h"
+
+#include "dataplane/clock.h"
+
+/* Decision numbers grow and are never given twice: the start time, a count, the worker. 2^23 a second on average would
+ * have to be spent before a restart could meet an earlier number. */
+#define DECISION_WORKER_BITS 5
+#define DECISION_SECOND_BITS 23
+static_assert(CONFIG_WORKERS_MAX <= 1 << DECISION_WORKER_BITS, "a worker's number fits");
+
+/* When a refused point may come back: spread over a few seconds, so that they do not all return at once. */
+#define MAX_AGE_BASE_S 1
+#define MAX_AGE_SPREAD 4
+
+void worker_init(struct worker *w, const struct worker_terms *terms)
+{
+    memset(w, 0, sizeof *w);
+    w->number = terms->number;
+    w->queue = terms->queue;
+    w->port_count = terms->config->port_count;
+    for (uint32_t i = 0; i < w->port_count; i++) {
+        w->ports[i] = terms->ports[i];
+        net_init(&w->nets[i], terms->config, i, port_mac(terms->ports[i]), port_makes_checksums(terms->ports[i]));
+    }
+    w->publisher = terms->publisher;
+    w->answers = terms->answers;
+    w->oscore = terms->oscore;
+    w->lookup = terms->lookup;
+    w->park = terms->park;
+    w->judge.skew_s = terms->config->skew_s;
+    w->next_decision = clock_wall_s() << DECISION_SECOND_BITS;
+    w->next_message_id = (uint16_t)clock_monotonic_ns();
+}
+
+bool worker_start_thread(struct worker *w)
+{
+    return lookup_start_thread(w->lookup) == 0;
+}
+
+/* Frame, source, message. REASON_NONE: a request that was not heard before, plain or protected. */
+static enum reason listen(struct worker *w, const struct net *net, struct request *r, uint64_t now_ns)
+{
+    struct bytes answer;
+    r->point = NULL;
+    r->noted = r->is_protected = r->trusted = false;
+    r->fingerprint = 0;
+    enum reason why = ethernet_receive(net, r);
+    if (why != REASON_NONE)
+        return why;
+    why = message_receive(r);
+    if (why != REASON_NONE)
+        return why;
+    r->fingerprint = answers_fingerprint(w->answers, r);
+    switch (answers_find(w->answers, r, now_ns, &answer)) {
+    case ANSWER_NEW:
+        return REASON_NONE;
+    case ANSWER_PENDING:
+        return REASON_RETRANSMISSION_PENDING;
+    default: /* put back as it was sent */
+        memcpy(r->frame.data + r->datagram, answer.data, answer.length);
+        r->datagram_length = (uint16_t)answer.length;
+        return REASON_RETRANSMISSION;
+    }
+}
+
+/* Only who is heard may fill the memory of answers. */
+static void note(struct worker *w, struct request *r, uint64_t now_ns)
+{
+    answers_note(w->answers, r, now_ns);
+    r->noted = true;
+}
+
+/* The requests of a burst that came with an OSCORE option: from here on `message` is the inner one. */
+static void unprotect(struct worker *w, struct request *requests[], unsigned n, uint64_t now_ns)
+{
+    struct oscore_request *jobs[BURST_MAX];
+    struct bytes answer;
+    for (unsigned i = 0; i < n; i++) {
+        requests[i]->outer = requests[i]->message;
+        requests[i]->oscore.outer = &requests[i]->outer;
+        jobs[i] = &requests[i]->oscore;
+    }
+    if (n > 0)
+        oscore_unprotect_burst(w->oscore, jobs, n);
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = requests[i];
+        r->reason = r->oscore.reason;
+        r->is_protected = r->oscore.is_protected;
+        if (r->is_protected) {
+            r->message = r->oscore.inner;
+            note(w, r, now_ns);
+        } else if (r->reason == REASON_OSCORE_REPLAY &&
+                   answers_find(w->answers, r, now_ns, &answer) == ANSWER_PENDING) {
+            r->reason = REASON_RETRANSMISSION_PENDING; /* twice in one burst */
+        }
+    }
+}
+
+/* The point: from its security context, or, for plain CoAP, from its trusted address. */
+static enum reason identify(struct worker *w, struct request *r)
+{
+    const struct generation *g = w->judge.generation;
+    if (!r->trusted && !r->is_protected)
+        return REASON_POINT_UNKNOWN;
+    if (!g)
+        return REASON_NO_GENERATION;
+    r->point = r->is_protected ? generation_point(g, r->oscore.point, &r->point_index)
+                               : generation_point_at(g, r->source.family, r->source.address, &r->point_index);
+    return r->point ? REASON_NONE : REASON_POINT_UNKNOWN;
+}
+
+/* Resource, point, request map: REASON_NONE where it is to be judged. */
+static enum reason understand(struct worker *w, struct request *r)
+{
+    enum reason why = resource_check(&r->message);
+    if (why == REASON_COAP_DISCOVERY)
+        return r->trusted || r->is_protected ? why : REASON_POINT_UNKNOWN;
+    if (why != REASON_NONE)
+        return why;
+    why = identify(w, r);
+    if (why != REASON_NONE)
+        return why;
+    return request_parse(r, r->message.payload);
+}
+
+/* From frames to requests that can be judged, which are put into `open`. Returns their number. */
+static unsigned hear(struct worker *w, const struct net *net, struct request *open[], unsigned n, uint64_t now_ns)
+{
+    struct request *to_unprotect[BURST_MAX];
+    unsigned sealed = 0, opened = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = &w->requests[i];
+        r->reason = listen(w, net, r, now_ns);
+        if (r->reason != REASON_NONE)
+            continue;
+        if (!coap_find(&r->message, COAP_OPTION_OSCORE)) {
+            if (r->trusted)
+                note(w, r, now_ns);
+        } else if (w->oscore) {
+            to_unprotect[sealed++] = r;
+        } else {
+            r->reason = REASON_OSCORE_CONTEXT;
+        }
+    }
+    unprotect(w, to_unprotect, sealed, now_ns);
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = &w->requests[i];
+        if (r->reason == REASON_NONE)
+            r->reason = understand(w, r);
+        if (r->reason == REASON_NONE)
+            open[opened++] = r;
+    }
+    return opened;
+}
+
+/* What the store says of a subject, or that it does not. */
+static void conclude(struct worker *w, struct request *r, enum lookup_status status,
+                     const struct subject_record *record)
+{
+    switch (status) {
+    case LOOKUP_FOUND:
+        judge_state(&w->judge, r, record);
+        break;
+    case LOOKUP_ABSENT:
+        judge_state(&w->judge, r, NULL);
+        break;
+    case LOOKUP_BUSY:
+        judge_without_state(r, REASON_STATUS_BUSY);
+        break;
+    default:
+        judge_without_state(r, REASON_STATUS_DAMAGED);
+    }
+}
+
+/* Ends a request, or parks it until the disk has answered. */
+static void look_up(struct worker *w, struct request *r, uint64_t now_ns)
+{
+    struct subject_record record;
+    uint8_t key[SUBJECT_KEY_SIZE];
+    uint64_t cookie;
+    if (!r->has_credential) {
+        judge_state(&w->judge, r, NULL);
+        return;
+    }
+    judge_subject_key(&w->judge, r, key);
+    enum lookup_status status = LOOKUP_BUSY;
+    if (park_room(w->park, &cookie))
+        status = lookup_start(w->lookup, &w->judge.generation->subjects, key, cookie, &record);
+    if (status != LOOKUP_PENDING) {
+        conclude(w, r, status, &record);
+        return;
+    }
+    r->generation_sequence = w->judge.generation->sequence;
+    park_put(w->park, r, now_ns);
+    r->parked = true;
+    count(&w->counters.parked, 1);
+}
+
+static void judge(struct worker *w, struct request *open[], unsigned n, uint64_t now_ns)
+{
+    n = judge_credentials(&w->judge, open, n);
+    for (unsigned i = 0; i < n; i++)
+        look_up(w, open[i], now_ns);
+    lookup_submit(w->lookup);
+}
+
+static void number_decision(struct worker *w, struct request *r)
+{
+    r->decision_number = w->next_decision++ << DECISION_WORKER_BITS | w->number;
+    count(&w->counters.verdicts[r->decision.verdict], 1);
+}
+
+static struct reply_terms terms_of(struct worker *w, const struct request *r)
+{
+    return (struct reply_terms){.message_id = w->next_message_id++,
+                                .ruleset_version = w->ruleset_version,
+                                .max_age_s = MAX_AGE_BASE_S + (uint32_t)(r->fingerprint % MAX_AGE_SPREAD)};
+}
+
+static void finish(struct worker *w, const struct net *net, struct request *r, size_t length)
+{
+    if (r->noted)
+        answers_keep(w->answers, r, (struct bytes){r->frame.data + r->datagram, length});
+    udp_reply(net, r, length);
+}
+
+/* Answers that go back protected; those whose context is gone end in `unanswered`. */
+static void reply_protected(struct worker *w, const struct net *net, struct request *requests[], unsigned n)
+{
+    struct oscore_request *jobs[BURST_MAX];
+    struct reply_terms terms[BURST_MAX];
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = requests[i];
+        terms[i] = terms_of(w, r);
+        r->oscore.response = w->plaintexts[i];
+        r->oscore.response_size = (uint16_t)reply_plaintext_write(r, &terms[i], w->plaintexts[i], ANSWER_PLAINTEXT_MAX);
+        jobs[i] = &r->oscore;
+    }
+    if (n > 0)
+        oscore_protect_burst(w->oscore, jobs, n);
+    for (unsigned i = 0; i < n; i++)
+        if (requests[i]->oscore.response_size > 0)
+            finish(w, net, requests[i], reply_protected_write(requests[i], &terms[i]));
+}
+
+/* Writes each answer over its request, headers and all. */
+static void reply(struct worker *w, const struct net *net, struct request *requests[], unsigned n)
+{
+    struct request *to_protect[BURST_MAX];
+    unsigned sealed = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = requests[i];
+        enum ending ending = reason_ending(r->reason);
+        if (ending == ENDING_DROP || ending == ENDING_LINK)
+            continue;
+        struct reply_terms terms;
+        if (r->reason == REASON_RETRANSMISSION) {
+            udp_reply(net, r, r->datagram_length);
+        } else if (r->is_protected) {
+            to_protect[sealed++] = r;
+        } else {
+            terms = terms_of(w, r);
+            finish(w, net, r, reply_write(r, &terms));
+        }
+    }
+    reply_protected(w, net, to_protect, sealed);
+}
+
+static bool answered(const struct request *r)
+{
+    if (reason_ending(r->reason) == ENDING_DROP)
+        return false;
+    return !r->is_protected || r->oscore.response_size > 0;
+}
+
+/* Counts and sends n requests of one port, at most BURST_MAX, that have ended; their frames leave the worker. */
+static void end(struct worker *w, unsigned port, struct request *requests[], unsigned n)
+{
+    struct frame unanswered[BURST_MAX], answers[BURST_MAX];
+    unsigned answer_count = 0, drops = 0;
+    reply(w, &w->nets[port], requests, n);
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = requests[i];
+        assert(r->reason != REASON_NONE);
+        count(&w->counters.ended[r->reason], 1);
+        if (answered(r))
+            answers[answer_count++] = r->frame;
+        else
+            unanswered[drops++] = r->frame;
+        if (!answered(r) && r->is_protected)
+            count(&w->counters.protect_failed, 1);
+    }
+    port_free(w->ports[port], unanswered, drops);
+    unsigned sent = port_send(w->ports[port], w->queue, answers, answer_count);
+    count(&w->counters.sent, sent);
+    count(&w->counters.send_failed, answer_count - sent);
+}
+
+static unsigned receive(struct worker *w, unsigned port)
+{
+    struct frame frames[BURST_MAX];
+    unsigned n = port_receive(w->ports[port], w->queue, frames, BURST_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        assert(frames[i].room >= frames[i].length);
+        w->requests[i].frame = frames[i];
+        w->requests[i].port = (uint8_t)port;
+        w->requests[i].parked = false;
+    }
+    count(&w->counters.received, n);
+    return n;
+}
+
+static unsigned step_port(struct worker *w, unsigned port, uint64_t now_ns)
+{
+    struct request *open[BURST_MAX], *ended[BURST_MAX];
+    unsigned n = receive(w, port), ended_count = 0;
+    if (n == 0)
+        return 0;
+    unsigned opened = hear(w, &w->nets[port], open, n, now_ns);
+    judge(w, open, opened, now_ns);
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = &w->requests[i];
+        if (r->parked)
+            continue;
+        if (reason_ending(r->reason) >= ENDING_ALLOW)
+            number_decision(w, r);
+        ended[ended_count++] = r;
+    }
+    end(w, port, ended, ended_count);
+    count(&w->counters.bursts, 1);
+    return n;
+}
+
+/* A parked request goes on in the generation of now: where that is another, all that was found in the old one is found
+ * again, so that no verdict mixes two. False where it has ended by that. */
+static bool still_open(struct worker *w, struct request *r)
+{
+    r->parked = false;
+    if (r->generation_sequence == w->judge.generation->sequence)
+        return true;
+    r->reason = identify(w, r);
+    return r->reason == REASON_NONE && judge_credentials(&w->judge, &r, 1) == 1;
+}
+
+static void end_parked(struct worker *w, struct request *r)
+{
+    if (reason_ending(r->reason) >= ENDING_ALLOW)
+        number_decision(w, r);
+    end(w, r->port, &r, 1);
+}
+
+static void resume(struct worker *w, uint64_t now_ns)
+{
+    struct lookup_result results[BURST_MAX];
+    struct request *r;
+    unsigned n = lookup_reap(w->lookup, &w->judge.generation->subjects, results, BURST_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        r = park_take(w->park, results[i].cookie);
+        if (!r)
+            continue; /* it was late and has ended */
+        if (still_open(w, r))
+            conclude(w, r, results[i].status, &results[i].record);
+        end_parked(w, r);
+    }
+    while ((r = park_take_late(w->park, now_ns))) {
+        if (still_open(w, r))
+            judge_without_state(r, REASON_STATUS_TIMEOUT);
+        end_parked(w, r);
+    }
+}
+
+unsigned worker_step(struct worker *w)
+{
+    unsigned received = 0;
+    uint64_t now_ns = clock_monotonic_ns();
+    w->judge.generation = publisher_read(w->publisher);
+    w->judge.now_s = clock_wall_s();
+    const struct rule_set *rules = w->judge.generation ? generation_rules(w->judge.generation, w->judge.now_s) : NULL;
+    w->ruleset_version = rules ? rule_set_version(rules) : 0;
+    if (park_count(w->park) > 0 || lookup_pending(w->lookup) > 0)
+        resume(w, now_ns);
+    for (unsigned i = 0; i < w->port_count; i++)
+        received += step_port(w, i, now_ns);
+    count(&w->counters.parked_now, park_count(w->park) - w->counters.parked_now);
+    publisher_quiescent(w->publisher, w->number);
+    return received;
+}

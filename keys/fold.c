@@ -1,0 +1,349 @@
+#include "keys/fold.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "keys/filter_format.h"
+#include "keys/log_format.h"
+#include "keys/log_state.h"
+#include "keys/sorter.h"
+#include "keys/table.h"
+#include "keys/table_format.h"
+
+/* What sorting may take at once. */
+#define SORT_BYTES (64u << 20)
+/* State is written again only where that frees at least a segment and as much again as is written. */
+#define WORTH_BYTES LOG_SEGMENT_SIZE
+#define STEP_RECORDS (FOLD_STEP_BYTES / sizeof(struct subject_record))
+
+enum phase { PHASE_GATHER, PHASE_MERGE, PHASE_READY };
+
+struct fold {
+    char *directory;
+    struct disk *disk;
+    struct store_identity identity;
+    struct log_reader *survey;  /* stands where the survey of the log ended */
+    struct log_reader *changes; /* brings the subject changes */
+    struct log_state *state;
+    struct log_table table; /* in force; number 0: none */
+    uint64_t first;         /* sequence of the log */
+    uint64_t covers;
+    uint64_t log_bytes;    /* up to `covers` */
+    uint64_t subjects;     /* records in the log */
+    uint64_t last_subject; /* sequence */
+
+    enum phase phase;
+    struct sorter *sorter;
+    struct table_scan *old;
+    struct table_build *build;
+    const struct subject_record *old_record, *new_record; /* NULL: at the end */
+    struct table_shape shape;
+    struct fold_progress progress;
+    char error[256];
+};
+
+__attribute__((format(printf, 2, 3))) static enum fold_status failed(struct fold *fold, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fold->error, sizeof(fold->error), format, arguments);
+    va_end(arguments);
+    return FOLD_FAILED;
+}
+
+static void note(struct fold *fold, const struct log_record *record)
+{
+    if (record->type == LOG_SUBJECT) {
+        fold->subjects += record->payload.length / sizeof(struct subject_record);
+        fold->last_subject = record->sequence;
+    } else if (record->type == LOG_TABLE && record->payload.length == sizeof(fold->table)) {
+        memcpy(&fold->table, record->payload.data, sizeof(fold->table));
+    }
+}
+
+/* Reads on to the end of the log. */
+static enum fold_status survey(struct fold *fold)
+{
+    struct log_record record;
+    enum log_status status;
+    while ((status = log_reader_next(fold->survey, &record)) == LOG_OK) {
+        if (fold->first == 0)
+            fold->first = record.sequence;
+        if (fold->phase == PHASE_GATHER) {
+            note(fold, &record);
+            fold->covers = record.sequence;
+            fold->log_bytes += log_frame_size(record.payload.length);
+        }
+        if (!log_state_take(fold->state, &record))
+            return failed(fold, "out of memory");
+    }
+    return status == LOG_END ? FOLD_MORE : failed(fold, "%s", log_reader_error(fold->survey));
+}
+
+static enum fold_status prepare(struct fold *fold, const char *directory, uint64_t bulk)
+{
+    fold->directory = strdup(directory);
+    fold->state = log_state_create();
+    if (!fold->directory || !fold->state)
+        return failed(fold, "out of memory");
+    int result = disk_open(directory, false, &fold->disk);
+    if (result == 0)
+        result = store_identity_read(fold->disk, &fold->identity);
+    if (result < 0)
+        return failed(fold, "cannot open store %s: %s", directory, strerror(-result));
+    if (log_reader_open(directory, &fold->survey, fold->error, sizeof(fold->error)) != LOG_OK ||
+        log_reader_open(directory, &fold->changes, fold->error, sizeof(fold->error)) != LOG_OK)
+        return FOLD_FAILED;
+    enum fold_status status = survey(fold);
+    if (status != FOLD_MORE)
+        return status;
+    if (fold->last_subject <= fold->table.covers && bulk == 0) {
+        failed(fold, "nothing to fold");
+        return FOLD_NOTHING;
+    }
+    result = sorter_open(fold->disk, fold->subjects + bulk, SORT_BYTES, &fold->sorter);
+    if (result == 0 && fold->table.number > 0)
+        result = table_scan_open(fold->disk, &fold->identity, fold->table.number, &fold->old);
+    if (result < 0)
+        return failed(fold, "cannot open table %" PRIu64 ": %s", fold->table.number, strerror(-result));
+    fold->progress.covers = fold->covers;
+    return FOLD_MORE;
+}
+
+enum fold_status fold_open_bulk(const char *directory, uint64_t records_max, struct fold **out, char *error,
+                                size_t error_size)
+{
+    struct fold *fold = calloc(1, sizeof(*fold));
+    if (!fold) {
+        snprintf(error, error_size, "out of memory");
+        return FOLD_FAILED;
+    }
+    enum fold_status status = prepare(fold, directory, records_max);
+    if (status == FOLD_MORE) {
+        *out = fold;
+        return status;
+    }
+    snprintf(error, error_size, "%s", fold->error);
+    fold_close(fold);
+    return status;
+}
+
+enum fold_status fold_open(const char *directory, struct fold **out, char *error, size_t error_size)
+{
+    return fold_open_bulk(directory, 0, out, error, error_size);
+}
+
+enum fold_status fold_put(struct fold *fold, const struct subject_record *record)
+{
+    int result = subject_record_valid(record) ? sorter_put(fold->sorter, record) : -EINVAL;
+    fold->progress.records_read += result == 0;
+    return result == 0 ? FOLD_MORE : failed(fold, "cannot sort: %s", strerror(-result));
+}
+
+static enum fold_status put_changes(struct fold *fold, const struct log_record *record)
+{
+    for (size_t at = 0; at + sizeof(struct subject_record) <= record->payload.length;
+         at += sizeof(struct subject_record)) {
+        struct subject_record subject;
+        memcpy(&subject, record->payload.data + at, sizeof(subject));
+        if (!subject_record_valid(&subject))
+            continue; /* the dataplane refused it too */
+        enum fold_status status = fold_put(fold, &subject);
+        if (status != FOLD_MORE)
+            return status;
+    }
+    return FOLD_MORE;
+}
+
+static int next_old(struct fold *fold)
+{
+    int got = fold->old ? table_scan_next(fold->old, &fold->old_record) : 0;
+    if (got <= 0)
+        fold->old_record = NULL;
+    fold->progress.records_read += got > 0;
+    return got < 0 ? got : 0;
+}
+
+static int next_new(struct fold *fold)
+{
+    int got = sorter_next(fold->sorter, &fold->new_record);
+    if (got <= 0)
+        fold->new_record = NULL;
+    return got < 0 ? got : 0;
+}
+
+static enum fold_status merge_failed(struct fold *fold, int result)
+{
+    if (result == -EBADMSG)
+        return failed(fold, "table %" PRIu64 " is damaged at page %" PRIu64, fold->table.number,
+                      table_scan_page(fold->old));
+    return failed(fold, "cannot build table %" PRIu64 ": %s", fold->table.number + 1, strerror(-result));
+}
+
+static enum fold_status begin_merge(struct fold *fold)
+{
+    uint64_t records = sorter_count(fold->sorter) + (fold->old ? table_scan_shape(fold->old)->records : 0);
+    int result = table_build_open(fold->disk, &fold->identity, fold->table.number + 1, records, &fold->build);
+    if (result == 0)
+        result = next_old(fold);
+    if (result == 0)
+        result = next_new(fold);
+    fold->phase = PHASE_MERGE;
+    return result == 0 ? FOLD_MORE : merge_failed(fold, result);
+}
+
+static enum fold_status gather(struct fold *fold)
+{
+    struct log_record record;
+    for (size_t bytes = 0; bytes < FOLD_STEP_BYTES; bytes += record.payload.length) {
+        enum log_status status = log_reader_next(fold->changes, &record);
+        if (status == LOG_END && fold->covers == 0)
+            return begin_merge(fold); /* an empty log: only a bulk */
+        if (status != LOG_OK)
+            return failed(fold, "%s", status == LOG_END ? "the log ends early" : log_reader_error(fold->changes));
+        if (record.type == LOG_SUBJECT && record.sequence > fold->table.covers) {
+            enum fold_status put = put_changes(fold, &record);
+            if (put != FOLD_MORE)
+                return put;
+        }
+        if (record.sequence == fold->covers)
+            return begin_merge(fold);
+    }
+    return FOLD_MORE;
+}
+
+/* Puts the next record in the order of keys; of two with one key the later version, and of one version the log's. */
+static int merge_one(struct fold *fold)
+{
+    const struct subject_record *old = fold->old_record, *new = fold->new_record;
+    int order = !old ? 1 : !new ? -1 : memcmp(old->key, new->key, SUBJECT_KEY_SIZE);
+    const struct subject_record *latest = order < 0 ? old : order > 0 ? new : old->version > new->version ? old : new;
+    int result = table_build_put(fold->build, latest);
+    if (result == 0 && order <= 0)
+        result = next_old(fold);
+    if (result == 0 && order >= 0)
+        result = next_new(fold);
+    return result;
+}
+
+static enum fold_status merge(struct fold *fold)
+{
+    for (size_t i = 0; i < STEP_RECORDS && (fold->old_record || fold->new_record); i++) {
+        int result = merge_one(fold);
+        if (result < 0)
+            return merge_failed(fold, result);
+        fold->progress.records_written++;
+    }
+    if (fold->old_record || fold->new_record)
+        return FOLD_MORE;
+    int result = table_build_finish(fold->build, fold->covers, &fold->shape);
+    if (result < 0)
+        return merge_failed(fold, result);
+    fold->phase = PHASE_READY;
+    return FOLD_READY;
+}
+
+enum fold_status fold_step(struct fold *fold)
+{
+    switch (fold->phase) {
+    case PHASE_GATHER:
+        return gather(fold);
+    case PHASE_MERGE:
+        return merge(fold);
+    case PHASE_READY:
+        return FOLD_READY;
+    }
+    return FOLD_FAILED;
+}
+
+static enum fold_status writer_failed(struct fold *fold, const struct log_writer *writer)
+{
+    return failed(fold, "%s", log_writer_error(writer));
+}
+
+/* Appends again what is in force and would go with the old segments. */
+static enum fold_status append_state(struct fold *fold, struct log_writer *writer)
+{
+    struct log_reader *reader;
+    if (log_reader_open(fold->directory, &reader, fold->error, sizeof(fold->error)) != LOG_OK)
+        return FOLD_FAILED;
+    enum fold_status result = FOLD_MORE;
+    struct log_record record;
+    enum log_status status;
+    while (result == FOLD_MORE && (status = log_reader_next(reader, &record)) == LOG_OK &&
+           record.sequence <= fold->covers) {
+        if (log_state_live(fold->state, &record) &&
+            log_writer_append(writer, record.type, record.payload, NULL) != LOG_OK)
+            result = writer_failed(fold, writer);
+    }
+    if (result == FOLD_MORE && status != LOG_OK && status != LOG_END)
+        result = failed(fold, "%s", log_reader_error(reader));
+    log_reader_close(reader);
+    return result;
+}
+
+static int remove_old(void *context, const char *name)
+{
+    struct fold *fold = context;
+    char table[DISK_NAME_MAX], filter[DISK_NAME_MAX];
+    table_name(fold->shape.number, table);
+    filter_name(fold->shape.number, filter);
+    bool other = (strncmp(name, TABLE_PREFIX, strlen(TABLE_PREFIX)) == 0 && strcmp(name, table) != 0) ||
+                 (strncmp(name, FILTER_PREFIX, strlen(FILTER_PREFIX)) == 0 && strcmp(name, filter) != 0);
+    if (other)
+        disk_remove(fold->disk, name); /* what stays is removed by the next fold */
+    return 0;
+}
+
+enum fold_status fold_commit(struct fold *fold, struct log_writer *writer)
+{
+    enum fold_status status = log_writer_commit(writer) == LOG_OK ? survey(fold) : writer_failed(fold, writer);
+    if (status != FOLD_MORE)
+        return status;
+    struct log_table table = {.number = fold->shape.number, .covers = fold->covers, .records = fold->shape.records};
+    bool worth = fold->log_bytes >= 2 * log_state_bytes(fold->state, fold->covers) + WORTH_BYTES;
+    struct log_writer_info info;
+    log_writer_info(writer, &info);
+    table.state_from = worth ? info.last + 1 : info.first;
+    if (worth)
+        status = append_state(fold, writer);
+    if (status != FOLD_MORE)
+        return status;
+    if (log_writer_append(writer, LOG_TABLE, (struct bytes){(const uint8_t *)&table, sizeof(table)}, NULL) != LOG_OK ||
+        log_writer_commit(writer) != LOG_OK)
+        return writer_failed(fold, writer);
+    if (worth && log_writer_drop_before(writer, fold->covers + 1) != LOG_OK)
+        return writer_failed(fold, writer);
+    int result = disk_list(fold->disk, remove_old, fold);
+    if (result == 0)
+        result = disk_sync_directory(fold->disk);
+    return result == 0 ? FOLD_DONE : failed(fold, "cannot remove old tables: %s", strerror(-result));
+}
+
+void fold_progress(const struct fold *fold, struct fold_progress *out)
+{
+    *out = fold->progress;
+}
+
+const char *fold_error(const struct fold *fold)
+{
+    return fold->error;
+}
+
+void fold_close(struct fold *fold)
+{
+    if (!fold)
+        return;
+    table_build_close(fold->build);
+    table_scan_close(fold->old);
+    sorter_close(fold->sorter);
+    log_reader_close(fold->survey);
+    log_reader_close(fold->changes);
+    log_state_free(fold->state);
+    disk_close(fold->disk);
+    free(fold->directory);
+    free(fold);
+}

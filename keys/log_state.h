@@ -1,0 +1,15 @@
+/* Which records of the log, other than subject changes, are still in force: the last of each key, point, list, and of
+ * the rules. A record of an unknown type or form stands for itself. */
+#pragma once
+
+#include "keys/log.h"
+
+struct log_state;
+struct log_state *log_state_create(void); /* NULL where memory is out */
+void log_state_free(struct log_state *state);
+/* Takes the next record; false where memory is out. */
+bool log_state_take(struct log_state *state, const struct log_record *record);
+/* Whether this record, which was taken, is in force still. A removal is not. */
+bool log_state_live(const struct log_state *state, const struct log_record *record);
+/* Payload bytes of what is in force and not younger than `sequence`. */
+uint64_t log_state_bytes(const struct log_state *state, uint64_t sequence);
