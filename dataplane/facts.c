@@ -1,91 +1,46 @@
-/* What rules see of a request. */
 #include "dataplane/facts.h"
 
-#include "dataplane/stages.h"
+#include "keys/credential.h"
+#include "keys/point.h"
 
-static void set_optional_text(struct facts *f, enum fact fact, struct bytes text)
+struct fact_entry {
+    const char *path;
+    enum fact_type type;
+};
+
+static const struct fact_entry entries[FACT_COUNT] = {
+#define FACT(name, path, type) [FACT_##name] = {path, FACT_TYPE_##type},
+#include "dataplane/facts.def"
+#undef FACT
+};
+
+enum fact_type fact_type(enum fact fact)
 {
-    if (text.length > 0)
-        fact_set_text(f, fact, text);
+    return entries[fact].type;
 }
 
-static void set_optional_number(struct facts *f, enum fact fact, bool present, uint64_t number)
+const char *fact_path(enum fact fact)
 {
-    if (present)
-        fact_set_number(f, fact, number);
+    return entries[fact].path;
 }
 
-static void credential_facts(const struct credential *c, struct facts *f)
+bool fact_from_path(struct bytes path, enum fact *out)
 {
-    fact_set_text(f, FACT_CREDENTIAL_ISSUER, c->issuer);
-    fact_set_text(f, FACT_CREDENTIAL_CLASS, bytes_of_text(credential_class_name(c->class)));
-    fact_set_number(f, FACT_CREDENTIAL_IAT, c->iat_s);
-    fact_set_number(f, FACT_CREDENTIAL_EXP, c->exp_s);
-    fact_set_number(f, FACT_CREDENTIAL_DELEGATE, c->delegate != NULL);
-    fact_set_number(f, FACT_CREDENTIAL_NEEDS_ID, c->needs_id);
-    set_optional_number(f, FACT_CREDENTIAL_REGION, c->has_region, c->region);
-    set_optional_number(f, FACT_CREDENTIAL_PROOFING, c->has_proofing, c->proofing);
-    set_optional_number(f, FACT_CREDENTIAL_ARRIVAL, c->has_arrival, c->arrival_day);
-    if (c->colour != COLOUR_UNKNOWN)
-        fact_set_text(f, FACT_CREDENTIAL_COLOUR, bytes_of_text(colour_name(c->colour)));
-    set_optional_text(f, FACT_CREDENTIAL_ROLES, c->roles);
-    set_optional_text(f, FACT_CREDENTIAL_VENUE, c->venue);
-    set_optional_text(f, FACT_CREDENTIAL_OCCUPATION, c->occupation);
+    for (unsigned i = 0; i < FACT_COUNT; i++)
+        if (bytes_equal(bytes_of_text(entries[i].path), path)) {
+            *out = (enum fact)i;
+            return true;
+        }
+    return false;
 }
 
-static void record_facts(const struct subject_record *s, struct facts *f)
+const char *fact_symbol(enum fact_type type, uint64_t number)
 {
-    fact_set_number(f, FACT_STATUS_REASON, s->reason);
-    fact_set_number(f, FACT_STATUS_SINCE, s->since_s);
-    fact_set_number(f, FACT_STATUS_KEY_REGION, (s->flags & SUBJECT_KEY_REGION) != 0);
-    set_optional_number(f, FACT_STATUS_UNTIL, s->flags & SUBJECT_HAS_UNTIL, s->until_s);
-    set_optional_number(f, FACT_STATUS_ARRIVAL, s->flags & SUBJECT_HAS_ARRIVAL, s->arrival_day);
-    set_optional_text(f, FACT_STATUS_OCCUPATION, bytes_of_text(s->occupation));
-}
-
-static void status_facts(const struct request *r, struct facts *f)
-{
-    if (r->latest.colour != COLOUR_UNKNOWN)
-        fact_set_text(f, FACT_STATUS_COLOUR, bytes_of_text(colour_name(r->latest.colour)));
-    set_optional_number(f, FACT_STATUS_AGE, r->latest.has_age, r->latest.age_s);
-    if (r->latest.has_record)
-        record_facts(&r->subject, f);
-}
-
-static void point_facts(const struct point *p, struct facts *f)
-{
-    fact_set_number(f, FACT_POINT_ID, p->id);
-    fact_set_text(f, FACT_POINT_VENUE, bytes_of_text(p->venue));
-    fact_set_text(f, FACT_POINT_CLASS, bytes_of_text(p->venue_class));
-    fact_set_text(f, FACT_POINT_MODE, bytes_of_text(point_mode_name(p->mode)));
-    set_optional_text(f, FACT_POINT_GROUP, bytes_of_text(p->group));
-    set_optional_number(f, FACT_POINT_DISTRICT, p->district != 0, p->district);
-    set_optional_number(f, FACT_POINT_ZONE, p->zone != 0, p->zone);
-}
-
-static void evidence_facts(const struct request *r, struct facts *f)
-{
-    const struct evidence *e = &r->evidence;
-    if (e->has_temperature) {
-        f->value[FACT_EVIDENCE_TEMPERATURE].integer = e->temperature_centi;
-        f->present |= UINT64_C(1) << FACT_EVIDENCE_TEMPERATURE;
-    }
-    set_optional_number(f, FACT_EVIDENCE_PASS, r->has_pass, true);
-    set_optional_number(f, FACT_EVIDENCE_CONSENT, e->has_consent, e->consent);
-    set_optional_number(f, FACT_EVIDENCE_ID_CHECKED, e->has_id_checked, e->id_checked);
-    set_optional_number(f, FACT_EVIDENCE_MASK, e->has_mask, e->mask);
-    set_optional_number(f, FACT_EVIDENCE_REGISTERED, e->has_registered, e->registered);
-    set_optional_text(f, FACT_EVIDENCE_SMS, e->sms);
-    set_optional_text(f, FACT_EVIDENCE_FORM, e->form);
-}
-
-void facts_of(const struct request *r, uint64_t now_s, struct facts *out)
-{
-    out->present = 0;
-    fact_set_number(out, FACT_NOW, now_s);
-    if (r->has_credential)
-        credential_facts(&r->credential, out);
-    status_facts(r, out);
-    point_facts(r->point, out);
-    evidence_facts(r, out);
+    if (type == FACT_TYPE_COLOUR && number <= COLOUR_RED)
+        return colour_name((enum colour)number);
+    if (type == FACT_TYPE_CLASS && number < CLASS_COUNT)
+        return credential_class_name((enum credential_class)number);
+    if (type == FACT_TYPE_MODE && number <= POINT_MODE_NOT_REQUIRED)
+        return point_mode_name((enum point_mode)number);
+    return NULL;
 }

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "dataplane/config.h"
+#include "dataplane/oscore.h"
 #include "dataplane/publish.h"
 
 struct follower;
 
-/* Opens the store for reading; it need not exist yet: follower_step tries again. NULL where memory is out. */
-struct follower *follower_new(const char *directory, struct publisher *publisher);
+/* Follows the store in `directory`; it need not exist yet: follower_step tries again. `oscore` gets the points'
+ * security contexts; it may be NULL. NULL where memory is out. */
+struct follower *follower_new(const char *directory, struct publisher *publisher, struct oscore *oscore);
 void follower_free(struct follower *follower);
 
 struct follower_state {
@@ -15,7 +17,8 @@ struct follower_state {
     uint64_t generations;     /* published since start */
     uint64_t records_refused; /* not in their form: the generation before stays in force for what they meant */
     bool reading;             /* the store is there and sound */
-    char error[256];          /* the last problem, or "" */
+    struct store_info store;
+    char error[256]; /* the last problem, or "" */
 };
 
 /* Reads what the log holds beyond the last step, up to a bound, and publishes. Returns true where there may be more at

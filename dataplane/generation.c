@@ -42,7 +42,6 @@ struct rules_held {
 struct generation_builder {
     struct catalogue *keys, *points, *lists;
     struct rules_held *rules;
-    struct overlay *overlay;
     struct generation last; /* what the last generation shares */
     bool keys_changed, points_changed, lists_changed, rules_changed, changed;
     uint64_t sequence;
@@ -51,7 +50,8 @@ struct generation_builder {
 static void key_entry_free(struct catalogue_entry *entry)
 {
     struct key_entry *key = (struct key_entry *)entry;
-    ed25519_key_free(key->issuer.tables);
+    if (key->issuer.tables)
+        ed25519_key_free(key->issuer.tables);
     free(key);
 }
 
@@ -117,8 +117,7 @@ static void rules_release(struct rules_held *held)
     free(held);
 }
 
-struct generation_builder *generation_builder_new(struct overlay *overlay,
-                                                  const uint8_t subject_hash_key[SUBJECT_HASH_KEY_SIZE])
+struct generation_builder *generation_builder_new(const uint8_t subject_hash_key[SUBJECT_HASH_KEY_SIZE])
 {
     static const struct catalogue_key kid = {offsetof(struct key_entry, issuer.key.kid), COSE_KID_SIZE};
     static const struct catalogue_key point[2] = {
@@ -128,8 +127,6 @@ struct generation_builder *generation_builder_new(struct overlay *overlay,
     struct generation_builder *b = calloc(1, sizeof *b);
     if (!b)
         return NULL;
-    b->overlay = overlay;
-    b->last.overlay = overlay;
     memcpy(b->last.subject_hash_key, subject_hash_key, SUBJECT_HASH_KEY_SIZE);
     b->keys = catalogue_new(&kid, 1);
     b->points = catalogue_new(point, 2);
@@ -189,8 +186,10 @@ static bool apply_key(struct generation_builder *b, struct bytes payload, char *
         free(key);
         return refuse(error, error_size, "key record is malformed");
     }
-    key->issuer.tables = ed25519_key_prepare(key->issuer.key.public_key);
-    if (!key->issuer.tables) {
+    /* A retired key is refused before any signature is looked at. */
+    if (!key->issuer.key.retired)
+        key->issuer.tables = ed25519_key_prepare(key->issuer.key.public_key);
+    if (!key->issuer.key.retired && !key->issuer.tables) {
         free(key);
         return refuse(error, error_size, "out of memory for signature tables");
     }
@@ -266,25 +265,6 @@ static bool apply_rules(struct generation_builder *b, struct bytes payload, char
     return true;
 }
 
-static bool apply_subjects(struct generation_builder *b, const struct log_record *from, char *error, size_t error_size)
-{
-    struct bytes payload = from->payload;
-    struct subject_record record;
-    if (payload.length % sizeof record != 0)
-        return refuse(error, error_size, "subject record is malformed");
-    for (size_t at = 0; at < payload.length; at += sizeof record) {
-        memcpy(&record, payload.data + at, sizeof record);
-        if (!subject_record_valid(&record))
-            return refuse(error, error_size, "subject record is malformed");
-    }
-    for (size_t at = 0; at < payload.length; at += sizeof record) {
-        memcpy(&record, payload.data + at, sizeof record);
-        if (overlay_put(b->overlay, &record, from->sequence) == OVERLAY_FULL)
-            return refuse(error, error_size, "no room for more subject records");
-    }
-    return true;
-}
-
 bool generation_apply(struct generation_builder *b, const struct log_record *record, char *error, size_t error_size)
 {
     b->sequence = record->sequence;
@@ -301,7 +281,8 @@ bool generation_apply(struct generation_builder *b, const struct log_record *rec
     case LOG_STATUS_LIST:
         return apply_list(b, record->payload, error, error_size);
     case LOG_SUBJECT:
-        return apply_subjects(b, record, error, error_size);
+    case LOG_TABLE:
+        return true;
     default:
         return refuse(error, error_size, "record of a type that this version does not know");
     }
@@ -327,7 +308,7 @@ static bool share(struct catalogue **last, const struct catalogue *work, bool *c
     return true;
 }
 
-struct generation *generation_build(struct generation_builder *b)
+struct generation *generation_build(struct generation_builder *b, const struct store_view *subjects)
 {
     struct generation *g = malloc(sizeof *g);
     if (!g || !share(&b->last.keys, b->keys, &b->keys_changed) ||
@@ -348,6 +329,7 @@ struct generation *generation_build(struct generation_builder *b)
     g->lists->references++;
     g->rules->references++;
     g->sequence = b->sequence;
+    g->subjects = *subjects;
     b->changed = false;
     return g;
 }

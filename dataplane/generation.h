@@ -1,18 +1,18 @@
 /* A generation: one immutable set of keys, points, rules and status that a verdict is computed from. Built by the store
  * thread from the log's records; parts that did not change are shared between generations and counted by references
- * that only the store thread touches. The subjects' overlay is the exception: one writer (the store thread) changes it
- * in place, record by record, each of them whole to every reader. */
+ * that only the store thread touches. Subjects are the exception: the view's overlay is changed in place by the store
+ * thread, record by record, each of them whole to every reader. */
 #pragma once
 
 #include "dataplane/rules.h"
 #include "keys/ed25519/ed25519.h"
 #include "keys/issuer.h"
 #include "keys/log.h"
-#include "keys/overlay.h"
 #include "keys/point.h"
 #include "keys/status_list.h"
+#include "keys/store.h"
 
-/* A key with its tables. */
+/* A key with its tables, which a retired one has not. */
 struct issuer_entry {
     struct issuer_key key;
     struct ed25519_key *tables;
@@ -22,7 +22,7 @@ struct generation {
     uint64_t sequence; /* the log's last record in it */
     struct catalogue *keys, *points, *lists;
     struct rules_held *rules;
-    struct overlay *overlay;
+    struct store_view subjects;
     uint8_t subject_hash_key[SUBJECT_HASH_KEY_SIZE]; /* the store's */
 };
 
@@ -38,17 +38,17 @@ const struct rule_set *generation_rules(const struct generation *g, uint64_t now
 /* The builder: what the store thread holds. One record after the other goes in; generation_build makes the next
  * generation of all that went in, sharing what did not change. */
 struct generation_builder;
-struct generation_builder *generation_builder_new(struct overlay *overlay,
-                                                  const uint8_t subject_hash_key[SUBJECT_HASH_KEY_SIZE]);
+struct generation_builder *generation_builder_new(const uint8_t subject_hash_key[SUBJECT_HASH_KEY_SIZE]);
 void generation_builder_free(struct generation_builder *builder);
 
-/* Takes one record of the log. False where its payload is not in its form: `error` gets one line; nothing changed. */
+/* Takes one record of the log; those of subjects and tables are the store's and only counted. False where its payload
+ * is not in its form: `error` gets one line; nothing changed. */
 bool generation_apply(struct generation_builder *builder, const struct log_record *record, char *error,
                       size_t error_size);
 /* True where records went in since the last build that the workers do not see yet. */
 bool generation_changed(const struct generation_builder *builder);
 /* The next generation; NULL where memory is out, and then the builder may be asked again. */
-struct generation *generation_build(struct generation_builder *builder);
+struct generation *generation_build(struct generation_builder *builder, const struct store_view *subjects);
 /* Frees a generation that no reader holds any more, and the parts that no other generation shares. Store thread only.
  */
 void generation_free(struct generation *g);

@@ -22,6 +22,12 @@
 #define EXIT_USAGE 2
 #define EAL_ARGS_MAX (CONFIG_EAL_ARGS_MAX + 2 * CONFIG_PORTS_MAX + 8)
 
+/* Issuer keys that the signature tables' memory is divided among; more keys still work. */
+#define KEYS_EXPECTED 64
+
+/* Reads of a worker that may be under way at once. */
+#define LOOKUP_DEPTH 128
+
 /* Empty polls before a worker that may sleep yields, and then sleeps. */
 #define POLLS_BEFORE_YIELD 256
 #define POLLS_BEFORE_SLEEP 2048
@@ -112,20 +118,24 @@ static bool make_workers(struct dataplane *d, char *error, size_t error_size)
     uint64_t secret;
     snprintf(error, error_size, "out of memory");
     d->publisher = publisher_new(d->config.worker_count);
-    d->follower = d->publisher ? follower_new(d->config.store, d->publisher) : NULL;
+    d->follower = d->publisher ? follower_new(d->config.store, d->publisher, NULL) : NULL;
     if (!d->follower || getrandom(&secret, sizeof secret, 0) != sizeof secret)
         return false;
     for (uint32_t i = 0; i < d->config.worker_count; i++) {
         d->workers[i] = aligned_alloc(64, (sizeof *d->workers[i] + 63) / 64 * 64);
         struct answers *answers = answers_new(d->config.answers_per_worker, secret);
-        if (!d->workers[i] || !answers)
+        struct park *park = park_new((uint64_t)d->config.store_deadline_us * 1000);
+        struct lookup *lookup = NULL;
+        if (!d->workers[i] || !answers || !park || lookup_open(LOOKUP_DEPTH, &lookup) != 0)
             return false;
         worker_init(d->workers[i], &(struct worker_terms){.number = i,
                                                           .queue = i,
                                                           .config = &d->config,
                                                           .ports = d->ports,
                                                           .publisher = d->publisher,
-                                                          .answers = answers});
+                                                          .answers = answers,
+                                                          .lookup = lookup,
+                                                          .park = park});
     }
     return true;
 }
@@ -147,6 +157,8 @@ static int worker_main(void *context)
     struct worker *worker = context;
     bool may_sleep = dataplane.config.idle == CONFIG_IDLE_SLEEP;
     unsigned empty_polls = 0;
+    if (!worker_start_thread(worker))
+        return fail("worker", "its io_uring cannot be started");
     publisher_enter(worker->publisher, worker->number);
     while (!stopping) {
         empty_polls = worker_step(worker) > 0 ? 0 : empty_polls + (empty_polls < POLLS_BEFORE_SLEEP);
@@ -174,6 +186,7 @@ static int run(struct dataplane *d)
     char error[256];
     if (start_eal(&d->config) < 0)
         return fail("EAL does not start", rte_strerror(rte_errno));
+    ed25519_configure(KEYS_EXPECTED, (size_t)d->config.table_memory_mb << 20);
     if (!ed25519_start((enum ed25519_engine)d->config.engine, error, sizeof error))
         return fail("signature engine", error);
     if (!open_ports(d, error, sizeof error))

@@ -36,6 +36,8 @@ struct request {
     struct frame frame;
     enum reason reason; /* REASON_NONE while under way */
 
+    uint8_t port; /* that the frame came in on */
+
     /* Frame (net.h): offsets into frame.data. */
     uint16_t network, transport, datagram, datagram_length, vlan;
     struct endpoint source;
@@ -71,6 +73,10 @@ struct request {
     const struct status_list *list;
     struct subject_record subject;
     struct latest latest;
+
+    /* While it waits for the store (park.h). */
+    bool parked;
+    uint64_t generation_sequence; /* of the generation that it was judged in so far */
 
     struct decision decision;
     uint64_t decision_number;

@@ -40,7 +40,7 @@ void status_conclude(struct request *r, uint64_t now_s);
  * and obligations of a request that an earlier stage has ended. */
 void verdict_decide(struct request *r, const struct rule_set *rules, uint64_t now_s);
 void verdict_of_refusal(struct request *r);
-/* facts.c: what rules see of a request. */
+/* request_facts.c: what rules see of a request. */
 void facts_of(const struct request *r, uint64_t now_s, struct facts *out);
 
 /* reply.c: the message that answers the request. */

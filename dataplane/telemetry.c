@@ -69,6 +69,13 @@ static int info_handler(const char *command, const char *parameters, struct rte_
     rte_tel_data_add_dict_uint(data, "records_refused", state.records_refused);
     rte_tel_data_add_dict_uint(data, "store_reading", state.reading);
     rte_tel_data_add_dict_string(data, "store_error", state.error);
+    rte_tel_data_add_dict_uint(data, "table_number", state.store.table_number);
+    rte_tel_data_add_dict_uint(data, "table_records", state.store.table_records);
+    rte_tel_data_add_dict_uint(data, "table_damaged", state.store.table_damaged);
+    rte_tel_data_add_dict_uint(data, "filter_damaged", state.store.filter_damaged);
+    rte_tel_data_add_dict_uint(data, "overlay_records", state.store.overlay_records);
+    rte_tel_data_add_dict_uint(data, "overlay_bytes", state.store.overlay_bytes);
+    rte_tel_data_add_dict_uint(data, "signature_table_bytes", ed25519_memory().total_bytes);
     rte_tel_data_add_dict_uint(data, "buffers_used", used);
     rte_tel_data_add_dict_uint(data, "buffers_total", total);
     return 0;

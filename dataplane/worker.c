@@ -26,9 +26,16 @@ void worker_init(struct worker *w, const struct worker_terms *terms)
     w->publisher = terms->publisher;
     w->answers = terms->answers;
     w->oscore = terms->oscore;
+    w->lookup = terms->lookup;
+    w->park = terms->park;
     w->judge.skew_s = terms->config->skew_s;
     w->next_decision = clock_wall_s() << DECISION_SECOND_BITS;
     w->next_message_id = (uint16_t)clock_monotonic_ns();
+}
+
+bool worker_start_thread(struct worker *w)
+{
+    return lookup_start_thread(w->lookup) == 0;
 }
 
 /* Frame, source, message. REASON_NONE: a request that was not heard before, plain or protected. */
@@ -118,10 +125,9 @@ static enum reason understand(struct worker *w, struct request *r)
 }
 
 /* From frames to requests that can be judged, which are put into `open`. Returns their number. */
-static unsigned hear(struct worker *w, const struct net *net, struct request *open[], unsigned n)
+static unsigned hear(struct worker *w, const struct net *net, struct request *open[], unsigned n, uint64_t now_ns)
 {
     struct request *to_unprotect[BURST_MAX];
-    uint64_t now_ns = clock_monotonic_ns();
     unsigned sealed = 0, opened = 0;
     for (unsigned i = 0; i < n; i++) {
         struct request *r = &w->requests[i];
@@ -148,19 +154,55 @@ static unsigned hear(struct worker *w, const struct net *net, struct request *op
     return opened;
 }
 
-static void judge(struct worker *w, struct request *open[], unsigned n)
+/* What the store says of a subject, or that it does not. */
+static void conclude(struct worker *w, struct request *r, enum lookup_status status,
+                     const struct subject_record *record)
+{
+    switch (status) {
+    case LOOKUP_FOUND:
+        judge_state(&w->judge, r, record);
+        break;
+    case LOOKUP_ABSENT:
+        judge_state(&w->judge, r, NULL);
+        break;
+    case LOOKUP_BUSY:
+        judge_without_state(r, REASON_STATUS_BUSY);
+        break;
+    default:
+        judge_without_state(r, REASON_STATUS_DAMAGED);
+    }
+}
+
+/* Ends a request, or parks it until the disk has answered. */
+static void look_up(struct worker *w, struct request *r, uint64_t now_ns)
+{
+    struct subject_record record;
+    uint8_t key[SUBJECT_KEY_SIZE];
+    uint64_t cookie;
+    if (!r->has_credential) {
+        judge_state(&w->judge, r, NULL);
+        return;
+    }
+    judge_subject_key(&w->judge, r, key);
+    enum lookup_status status = LOOKUP_BUSY;
+    if (park_room(w->park, &cookie))
+        status = lookup_start(w->lookup, &w->judge.generation->subjects, key, cookie, &record);
+    if (status != LOOKUP_PENDING) {
+        conclude(w, r, status, &record);
+        return;
+    }
+    r->generation_sequence = w->judge.generation->sequence;
+    park_put(w->park, r, now_ns);
+    r->parked = true;
+    count(&w->counters.parked, 1);
+}
+
+static void judge(struct worker *w, struct request *open[], unsigned n, uint64_t now_ns)
 {
     n = judge_credentials(&w->judge, open, n);
-    for (unsigned i = 0; i < n; i++) {
-        struct subject_record record;
-        uint8_t key[SUBJECT_KEY_SIZE];
-        bool found = false;
-        if (open[i]->has_credential) {
-            judge_subject_key(&w->judge, open[i], key);
-            found = overlay_get(w->judge.generation->overlay, key, &record);
-        }
-        judge_state(&w->judge, open[i], found ? &record : NULL);
-    }
+    for (unsigned i = 0; i < n; i++)
+        look_up(w, open[i], now_ns);
+    lookup_submit(w->lookup);
 }
 
 static void number_decision(struct worker *w, struct request *r)
@@ -203,12 +245,12 @@ static void reply_protected(struct worker *w, const struct net *net, struct requ
 }
 
 /* Writes each answer over its request, headers and all. */
-static void reply(struct worker *w, const struct net *net, unsigned n)
+static void reply(struct worker *w, const struct net *net, struct request *requests[], unsigned n)
 {
     struct request *to_protect[BURST_MAX];
     unsigned sealed = 0;
     for (unsigned i = 0; i < n; i++) {
-        struct request *r = &w->requests[i];
+        struct request *r = requests[i];
         enum ending ending = reason_ending(r->reason);
         if (ending == ENDING_DROP || ending == ENDING_LINK)
             continue;
@@ -232,64 +274,115 @@ static bool answered(const struct request *r)
     return !r->is_protected || r->oscore.response_size > 0;
 }
 
-static void send(struct worker *w, struct port *port, unsigned n)
+/* Counts and sends n requests of one port, at most BURST_MAX, that have ended; their frames leave the worker. */
+static void end(struct worker *w, unsigned port, struct request *requests[], unsigned n)
 {
-    struct frame unanswered[BURST_MAX];
-    unsigned answers = 0, drops = 0;
+    struct frame unanswered[BURST_MAX], answers[BURST_MAX];
+    unsigned answer_count = 0, drops = 0;
+    reply(w, &w->nets[port], requests, n);
     for (unsigned i = 0; i < n; i++) {
-        struct request *r = &w->requests[i];
+        struct request *r = requests[i];
         assert(r->reason != REASON_NONE);
         count(&w->counters.ended[r->reason], 1);
         if (answered(r))
-            w->frames[answers++] = r->frame;
+            answers[answer_count++] = r->frame;
         else
             unanswered[drops++] = r->frame;
         if (!answered(r) && r->is_protected)
             count(&w->counters.protect_failed, 1);
     }
-    port_free(port, unanswered, drops);
-    unsigned sent = port_send(port, w->queue, w->frames, answers);
+    port_free(w->ports[port], unanswered, drops);
+    unsigned sent = port_send(w->ports[port], w->queue, answers, answer_count);
     count(&w->counters.sent, sent);
-    count(&w->counters.send_failed, answers - sent);
+    count(&w->counters.send_failed, answer_count - sent);
 }
 
-static unsigned receive(struct worker *w, struct port *port)
+static unsigned receive(struct worker *w, unsigned port)
 {
-    unsigned n = port_receive(port, w->queue, w->frames, BURST_MAX);
+    struct frame frames[BURST_MAX];
+    unsigned n = port_receive(w->ports[port], w->queue, frames, BURST_MAX);
     for (unsigned i = 0; i < n; i++) {
-        assert(w->frames[i].room >= w->frames[i].length);
-        w->requests[i].frame = w->frames[i];
+        assert(frames[i].room >= frames[i].length);
+        w->requests[i].frame = frames[i];
+        w->requests[i].port = (uint8_t)port;
+        w->requests[i].parked = false;
     }
+    count(&w->counters.received, n);
     return n;
 }
 
-static unsigned step_port(struct worker *w, struct port *port, const struct net *net)
+static unsigned step_port(struct worker *w, unsigned port, uint64_t now_ns)
 {
-    struct request *open[BURST_MAX], *judged[BURST_MAX];
-    unsigned n = receive(w, port);
+    struct request *open[BURST_MAX], *ended[BURST_MAX];
+    unsigned n = receive(w, port), ended_count = 0;
     if (n == 0)
         return 0;
-    unsigned opened = hear(w, net, open, n);
-    memcpy(judged, open, opened * sizeof open[0]);
-    judge(w, open, opened); /* reorders `open` */
-    for (unsigned i = 0; i < opened; i++)
-        number_decision(w, judged[i]);
-    reply(w, net, n);
-    count(&w->counters.received, n);
+    unsigned opened = hear(w, &w->nets[port], open, n, now_ns);
+    judge(w, open, opened, now_ns);
+    for (unsigned i = 0; i < n; i++) {
+        struct request *r = &w->requests[i];
+        if (r->parked)
+            continue;
+        if (reason_ending(r->reason) >= ENDING_ALLOW)
+            number_decision(w, r);
+        ended[ended_count++] = r;
+    }
+    end(w, port, ended, ended_count);
     count(&w->counters.bursts, 1);
-    send(w, port, n);
     return n;
+}
+
+/* A parked request goes on in the generation of now: where that is another, all that was found in the old one is found
+ * again, so that no verdict mixes two. False where it has ended by that. */
+static bool still_open(struct worker *w, struct request *r)
+{
+    r->parked = false;
+    if (r->generation_sequence == w->judge.generation->sequence)
+        return true;
+    r->reason = identify(w, r);
+    return r->reason == REASON_NONE && judge_credentials(&w->judge, &r, 1) == 1;
+}
+
+static void end_parked(struct worker *w, struct request *r)
+{
+    if (reason_ending(r->reason) >= ENDING_ALLOW)
+        number_decision(w, r);
+    end(w, r->port, &r, 1);
+}
+
+static void resume(struct worker *w, uint64_t now_ns)
+{
+    struct lookup_result results[BURST_MAX];
+    struct request *r;
+    unsigned n = lookup_reap(w->lookup, &w->judge.generation->subjects, results, BURST_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        r = park_take(w->park, results[i].cookie);
+        if (!r)
+            continue; /* it was late and has ended */
+        if (still_open(w, r))
+            conclude(w, r, results[i].status, &results[i].record);
+        end_parked(w, r);
+    }
+    while ((r = park_take_late(w->park, now_ns))) {
+        if (still_open(w, r))
+            judge_without_state(r, REASON_STATUS_TIMEOUT);
+        end_parked(w, r);
+    }
 }
 
 unsigned worker_step(struct worker *w)
 {
     unsigned received = 0;
+    uint64_t now_ns = clock_monotonic_ns();
     w->judge.generation = publisher_read(w->publisher);
     w->judge.now_s = clock_wall_s();
     const struct rule_set *rules = w->judge.generation ? generation_rules(w->judge.generation, w->judge.now_s) : NULL;
     w->ruleset_version = rules ? rule_set_version(rules) : 0;
-    for (uint32_t i = 0; i < w->port_count; i++)
-        received += step_port(w, w->ports[i], &w->nets[i]);
+    if (park_count(w->park) > 0 || lookup_pending(w->lookup) > 0)
+        resume(w, now_ns);
+    for (unsigned i = 0; i < w->port_count; i++)
+        received += step_port(w, i, now_ns);
+    count(&w->counters.parked_now, park_count(w->park) - w->counters.parked_now);
     publisher_quiescent(w->publisher, w->number);
     return received;
 }

@@ -6,7 +6,9 @@
 #include "dataplane/counters.h"
 #include "dataplane/judge.h"
 #include "dataplane/net.h"
+#include "dataplane/park.h"
 #include "dataplane/publish.h"
+#include "keys/lookup.h"
 
 struct worker {
     unsigned number;
@@ -17,12 +19,13 @@ struct worker {
     struct publisher *publisher;
     struct answers *answers;
     struct oscore_worker *oscore;
+    struct lookup *lookup;
+    struct park *park;
     struct counters counters;
     struct judge judge;
     uint64_t next_decision;
     uint16_t next_message_id;
     uint32_t ruleset_version; /* of this burst's generation */
-    struct frame frames[BURST_MAX];
     struct request requests[BURST_MAX];
     uint8_t plaintexts[BURST_MAX][ANSWER_PLAINTEXT_MAX + OSCORE_TAG_MAX];
 };
@@ -36,8 +39,14 @@ struct worker_terms {
     struct publisher *publisher;
     struct answers *answers;
     struct oscore_worker *oscore; /* NULL: nobody has a security context */
+    struct lookup *lookup;
+    struct park *park;
 };
 void worker_init(struct worker *worker, const struct worker_terms *terms);
 
-/* One turn: each port's queue once. Returns the number of frames that were received. */
+/* On the worker's own thread, before its first step. False where its ring cannot be started. */
+bool worker_start_thread(struct worker *worker);
+
+/* One turn: what the store has answered, then each port's queue once. Returns the number of frames that were received.
+ */
 unsigned worker_step(struct worker *worker);

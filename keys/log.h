@@ -69,6 +69,8 @@ struct log_writer_info {
     uint64_t cut_bytes; /* torn tail that recovery cut when this writer was opened; 0 where the log ended whole */
 };
 void log_writer_info(const struct log_writer *log, struct log_writer_info *out);
+/* Begins a new segment after about that many bytes, for small stores. At most, and unless told, 64 MiB. */
+void log_writer_set_segment_bytes(struct log_writer *log, uint32_t bytes);
 /* Reserves the next segment's disk space where that failed before; false where it fails still. For a periodic call. */
 bool log_writer_reserve(struct log_writer *log);
 /* Removes whole segments whose records are all older than `sequence`. The caller has committed a LOG_TABLE that makes

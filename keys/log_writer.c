@@ -17,8 +17,9 @@ struct log_writer {
     int file; /* of the segment */
     uint64_t segment;
     uint64_t segments;
-    uint64_t offset; /* where the buffer goes */
-    uint8_t *buffer; /* frames that wait for commit and were not written yet */
+    uint32_t segment_bytes; /* it is full at this size */
+    uint64_t offset;        /* where the buffer goes */
+    uint8_t *buffer;        /* frames that wait for commit and were not written yet */
     size_t waiting;
     uint64_t first;
     uint64_t next; /* sequence of the record to come */
@@ -83,7 +84,7 @@ bool log_writer_reserve(struct log_writer *log)
     int file = disk_file_open(log->disk, LOG_SPARE_NAME, DISK_CREATE);
     if (file < 0)
         return false;
-    int result = disk_allocate(log->disk, file, LOG_SEGMENT_SIZE);
+    int result = disk_allocate(log->disk, file, log->segment_bytes);
     if (result < 0 && result != -EOPNOTSUPP) {
         disk_file_close(log->disk, file);
         disk_remove(log->disk, LOG_SPARE_NAME); /* gives back what it took; nothing depends on its success */
@@ -97,7 +98,7 @@ bool log_writer_reserve(struct log_writer *log)
 static enum log_status start_segment(struct log_writer *log)
 {
     if (!log_writer_reserve(log)) {
-        snprintf(log->error, sizeof(log->error), "no space for another segment of %u bytes", LOG_SEGMENT_SIZE);
+        snprintf(log->error, sizeof(log->error), "no space for another segment of %u bytes", log->segment_bytes);
         return LOG_NO_SPACE;
     }
     struct log_segment_header header;
@@ -156,7 +157,7 @@ static enum log_status resume_segment(struct log_writer *log)
     if (garbage > 0)
         result = disk_truncate(log->disk, log->file, log->offset);
     if (result == 0) {
-        result = disk_allocate(log->disk, log->file, LOG_SEGMENT_SIZE);
+        result = disk_allocate(log->disk, log->file, log->segment_bytes);
         if (result == -EOPNOTSUPP || result == -ENOSPC) /* it may still hold a little: a write will tell */
             result = 0;
     }
@@ -273,6 +274,7 @@ enum log_status log_writer_open(const char *directory, struct log_writer **out, 
     }
     log->disk = disk;
     log->buffer = buffer;
+    log->segment_bytes = LOG_SEGMENT_SIZE;
     log->lock = log->file = log->spare = -1;
     enum log_status status = open_parts(log);
     if (status != LOG_OK) {
@@ -319,7 +321,9 @@ enum log_status log_writer_append(struct log_writer *log, enum log_type type, st
         return LOG_TOO_LARGE;
     size_t size = log_frame_size(payload.length);
     enum log_status status = LOG_OK;
-    if (log->offset + log->waiting + size > LOG_SEGMENT_SIZE) {
+    uint64_t filled = log->offset + log->waiting;
+    /* A segment has one frame at least, however small the segments are to be. */
+    if (filled + size > log->segment_bytes && filled > sizeof(struct log_segment_header)) {
         status = log_writer_commit(log);
         if (status == LOG_OK)
             status = start_segment(log);
@@ -368,6 +372,11 @@ void log_writer_info(const struct log_writer *log, struct log_writer_info *out)
         .space_low = log->spare < 0,
         .cut_bytes = log->cut_bytes,
     };
+}
+
+void log_writer_set_segment_bytes(struct log_writer *log, uint32_t bytes)
+{
+    log->segment_bytes = bytes < LOG_SEGMENT_SIZE ? bytes : LOG_SEGMENT_SIZE;
 }
 
 const char *log_writer_error(const struct log_writer *log)

@@ -3,14 +3,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "control/scan/address.h"
+#include "control/scan/context_file.h"
 #include "control/scan/exchange.h"
 #include "control/scan/payload.h"
+#include "control/scan/protect.h"
 #include "dataplane/clock.h"
+#include "keys/secret_memory.h"
 
 #define ECHO_SIZE_MAX 40 /* RFC 9175 section 2.2.1 */
 #define ATTEMPTS_MAX 2   /* the request, and once more with the Echo that was asked for */
@@ -18,6 +20,7 @@
 struct echo {
     uint8_t value[ECHO_SIZE_MAX];
     size_t size;
+    bool is_protected; /* the challenge came under OSCORE, and so does its Echo go back */
 };
 
 struct chengmen_scan {
@@ -28,6 +31,11 @@ struct chengmen_scan {
     struct exchange exchange;
     uint8_t datagram[EXCHANGE_MESSAGE_MAX + 1]; /* one more than we would send, so that a cut one shows */
     uint8_t payload[EXCHANGE_MESSAGE_MAX];
+    bool is_protected; /* what follows is in use */
+    struct context_file context;
+    struct protection protection;
+    uint8_t plain[EXCHANGE_MESSAGE_MAX];
+    uint8_t sealed[EXCHANGE_MESSAGE_MAX + OSCORE_TAG_MAX];
 };
 
 static int socket_open(const struct chengmen_scan_options *options, char *error, size_t error_size)
@@ -56,29 +64,37 @@ static int socket_open(const struct chengmen_scan_options *options, char *error,
     return -1;
 }
 
-struct chengmen_scan *chengmen_scan_open(const struct chengmen_scan_options *options, char *error, size_t error_size)
+static bool session_begin(struct chengmen_scan *scan, const struct chengmen_scan_options *options, char *error,
+                          size_t error_size)
 {
-    struct chengmen_scan *scan = calloc(1, sizeof *scan);
-    if (!scan) {
-        snprintf(error, error_size, "out of memory");
-        return NULL;
-    }
-    if (options->context_file) {
-        snprintf(error, error_size, "OSCORE is not supported yet: %s", options->context_file);
-        free(scan);
-        return NULL;
-    }
     scan->deadline_ms = options->deadline_ms;
+    scan->context.lock = -1;
     scan->socket = socket_open(options, error, error_size);
-    if (scan->socket < 0) {
-        free(scan);
-        return NULL;
-    }
+    if (scan->socket < 0)
+        return false;
     if (getrandom(&scan->next_id, sizeof scan->next_id, 0) < 0 ||
         getrandom(&scan->next_message_id, sizeof scan->next_message_id, 0) < 0) {
         snprintf(error, error_size, "no randomness: %s", strerror(errno));
+        return false;
+    }
+    if (!options->context_file)
+        return true;
+    scan->is_protected = context_file_open(options->context_file, &scan->context, error, error_size);
+    if (scan->is_protected) {
+        protection_begin(&scan->protection, &scan->context.oscore);
+        oscore_wipe(&scan->context.oscore, sizeof scan->context.oscore);
+    }
+    return scan->is_protected;
+}
+
+struct chengmen_scan *chengmen_scan_open(const struct chengmen_scan_options *options, char *error, size_t error_size)
+{
+    struct chengmen_scan *scan = secret_memory_take(sizeof *scan, NULL);
+    if (!scan)
+        snprintf(error, error_size, "out of memory");
+    else if (!session_begin(scan, options, error, error_size)) {
         chengmen_scan_close(scan);
-        return NULL;
+        scan = NULL;
     }
     return scan;
 }
@@ -87,8 +103,10 @@ void chengmen_scan_close(struct chengmen_scan *scan)
 {
     if (!scan)
         return;
-    close(scan->socket);
-    free(scan);
+    if (scan->socket >= 0)
+        close(scan->socket);
+    context_file_close(&scan->context);
+    secret_memory_give(scan, sizeof *scan);
 }
 
 /* What the network may yet recover from is a lost datagram: a neighbour not resolved, a port closed while the
@@ -103,22 +121,61 @@ static bool datagram_send(struct chengmen_scan *scan, const uint8_t *data, size_
     return send(scan->socket, data, size, 0) >= 0 || error_is_loss(errno);
 }
 
-/* Builds POST /v into the exchange. False where it does not fit. */
-static bool message_build(struct chengmen_scan *scan, struct bytes payload, const struct echo *echo)
+static void put_request(struct coap_writer *out, struct bytes payload, struct bytes echo)
+{
+    coap_put_option(out, COAP_OPTION_URI_PATH, bytes_of_text("v"));
+    coap_put_option_uint(out, COAP_OPTION_CONTENT_FORMAT, COAP_FORMAT_CBOR);
+    if (echo.length)
+        coap_put_option(out, COAP_OPTION_ECHO, echo);
+    coap_put_payload(out, payload);
+}
+
+/* The request under OSCORE: POST /v inside, OSCORE and an Echo that was asked for in the open outside. */
+static enum chengmen_scan_result put_protected(struct chengmen_scan *scan, struct coap_writer *out,
+                                               struct bytes payload, struct bytes inner_echo, struct bytes outer_echo)
+{
+    uint8_t option[OSCORE_OPTION_MAX];
+    size_t option_size, size;
+    uint64_t sequence;
+    struct coap_writer inner = coap_write_options(scan->plain + 1, sizeof scan->plain - 1);
+    scan->plain[0] = COAP_POST;
+    put_request(&inner, payload, inner_echo);
+    if (coap_written(&inner) == 0)
+        return CHENGMEN_SCAN_REQUEST;
+    if (!context_file_take(&scan->context, &sequence))
+        return CHENGMEN_SCAN_SEQUENCE;
+    size = protect_request(&scan->protection, sequence, (struct bytes){scan->plain, 1 + coap_written(&inner)},
+                           scan->sealed, option, &option_size);
+    if (size == 0)
+        return CHENGMEN_SCAN_SEQUENCE;
+    coap_put_option(out, COAP_OPTION_OSCORE, (struct bytes){option, option_size});
+    if (outer_echo.length)
+        coap_put_option(out, COAP_OPTION_ECHO, outer_echo);
+    coap_put_payload(out, (struct bytes){scan->sealed, size});
+    return CHENGMEN_SCAN_VERDICT;
+}
+
+/* Builds POST /v into the exchange. CHENGMEN_SCAN_VERDICT where that was done. */
+static enum chengmen_scan_result message_build(struct chengmen_scan *scan, struct bytes payload,
+                                               const struct echo *echo)
 {
     struct exchange *e = &scan->exchange;
+    struct bytes given = {echo->value, echo->size}, none = {NULL, 0};
+    enum chengmen_scan_result result = CHENGMEN_SCAN_VERDICT;
     if (getrandom(e->token, sizeof e->token, 0) != sizeof e->token)
-        return false;
+        return CHENGMEN_SCAN_NETWORK;
     e->message_id = scan->next_message_id++;
     struct coap_writer out = coap_write(e->message, sizeof e->message, COAP_CON, COAP_POST, e->message_id,
                                         (struct bytes){e->token, sizeof e->token});
-    coap_put_option(&out, COAP_OPTION_URI_PATH, bytes_of_text("v"));
-    coap_put_option_uint(&out, COAP_OPTION_CONTENT_FORMAT, COAP_FORMAT_CBOR);
-    if (echo->size)
-        coap_put_option(&out, COAP_OPTION_ECHO, (struct bytes){echo->value, echo->size});
-    coap_put_payload(&out, payload);
+    if (scan->is_protected)
+        result =
+            put_protected(scan, &out, payload, echo->is_protected ? given : none, echo->is_protected ? none : given);
+    else
+        put_request(&out, payload, given);
     e->message_size = coap_written(&out);
-    return e->message_size > 0;
+    if (result == CHENGMEN_SCAN_VERDICT && e->message_size == 0)
+        return CHENGMEN_SCAN_REQUEST;
+    return result;
 }
 
 static bool has_format_cbor(const struct coap_message *response)
@@ -136,13 +193,14 @@ static bool has_critical_option(const struct coap_message *response)
     return false;
 }
 
-static void echo_read(const struct coap_message *response, struct echo *echo)
+static void echo_read(const struct coap_message *response, bool is_protected, struct echo *echo)
 {
     const struct coap_option *option = coap_find(response, COAP_OPTION_ECHO);
     if (response->code != COAP_UNAUTHORIZED || !option || option->value.length > ECHO_SIZE_MAX)
         return;
     memcpy(echo->value, option->value.data, option->value.length);
     echo->size = option->value.length;
+    echo->is_protected = is_protected;
 }
 
 /* A response with our token becomes an answer; an Echo challenge is left in `echo`. */
@@ -165,7 +223,32 @@ static void answer_read(const struct coap_message *response, uint32_t id, struct
     const struct coap_option *max_age = coap_find(response, COAP_OPTION_MAX_AGE);
     if (max_age && !coap_option_uint(max_age, &answer->max_age_s))
         answer->max_age_s = 0;
-    echo_read(response, echo);
+    echo_read(response, answer->is_protected, echo);
+}
+
+/* A response with our token, as the session accepts it. Under OSCORE a verdict comes protected or not at all; an error
+ * may come in the open, where the appliance has no context for us, and can only keep a gate closed. False where it is
+ * not an answer to our request: somebody else made it. */
+static bool response_take(struct chengmen_scan *scan, const struct coap_message *response,
+                          struct chengmen_scan_answer *answer, struct echo *echo)
+{
+    struct coap_message inner;
+    answer->is_protected = false;
+    if (!scan->is_protected) {
+        answer_read(response, answer->id, answer, echo);
+        return true;
+    }
+    if (!coap_find(response, COAP_OPTION_OSCORE)) {
+        bool error = response->code >> 5 != 2;
+        if (error)
+            answer_read(response, answer->id, answer, echo);
+        return error;
+    }
+    if (!unprotect_response(&scan->protection, response, scan->plain, sizeof scan->plain, &inner))
+        return false;
+    answer->is_protected = true;
+    answer_read(&inner, answer->id, answer, echo);
+    return true;
 }
 
 /* Takes one datagram if one is there. True where the exchange has ended. */
@@ -184,11 +267,9 @@ static bool datagram_take(struct chengmen_scan *scan, struct chengmen_scan_answe
                                                clock_monotonic_ns(), &response, &reply);
     if (reply.size)
         datagram_send(scan, reply.data, reply.size);
-    if (step == EXCHANGE_RESPONSE)
-        answer_read(&response, answer->id, answer, echo);
-    else if (step == EXCHANGE_RESET)
+    if (step == EXCHANGE_RESET)
         answer->result = CHENGMEN_SCAN_RESET;
-    return step == EXCHANGE_RESPONSE || step == EXCHANGE_RESET;
+    return step == EXCHANGE_RESET || (step == EXCHANGE_RESPONSE && response_take(scan, &response, answer, echo));
 }
 
 static void wait_until(int fd, uint64_t now_ns, uint64_t until_ns)
@@ -243,10 +324,11 @@ enum chengmen_scan_result chengmen_scan_ask(struct chengmen_scan *scan, const st
         bool challenged = echo.size > 0;
         if (attempt > 0 && !challenged)
             break;
-        answer->result = CHENGMEN_SCAN_REQUEST;
         answer->reason = answer->max_age_s = answer->coap_code = 0;
-        if (!message_build(scan, (struct bytes){scan->payload, size}, &echo))
+        answer->result = message_build(scan, (struct bytes){scan->payload, size}, &echo);
+        if (answer->result != CHENGMEN_SCAN_VERDICT)
             break;
+        answer->result = CHENGMEN_SCAN_TIMEOUT;
         echo.size = 0;
         exchange_run(scan, give_up_ns, answer, &echo);
     }
@@ -262,7 +344,6 @@ bool chengmen_scan_opens(const struct chengmen_scan_answer *answer)
 
 bool chengmen_scan_point(const struct chengmen_scan *scan, uint32_t *point)
 {
-    (void)scan;
-    (void)point;
-    return false;
+    *point = scan->context.point;
+    return scan->is_protected;
 }

@@ -48,7 +48,14 @@ static void compress_x8(__m512i state[8], __m512i w[16])
         d = ADD(d, t);                                                                                                 \
         h = ADD(t, ADD(SUM(a, 28, 34, 39), majority));                                                                 \
     } while (0)
-    for (unsigned round = 0;;) {
+#pragma GCC unroll 1
+    for (unsigned round = 0; round < 80; round += 16) {
+        if (round > 0) {
+#pragma GCC unroll 16
+            for (unsigned i = 0; i < 16; i++)
+                w[i] = ADD(ADD(w[i], MIX(w[(i + 1) % 16], 1, 8, 7)),
+                           ADD(w[(i + 9) % 16], MIX(w[(i + 14) % 16], 19, 61, 6)));
+        }
         const uint64_t *k = &sha512_constant[round];
 #pragma GCC unroll 2
         for (unsigned i = 0; i < 16; i += 8) {
@@ -61,13 +68,6 @@ static void compress_x8(__m512i state[8], __m512i w[16])
             ROUND(c, d, e, f, g, h, a, b, i + 6, k[i + 6]);
             ROUND(b, c, d, e, f, g, h, a, i + 7, k[i + 7]);
         }
-        round += 16;
-        if (round == 80)
-            break;
-#pragma GCC unroll 16
-        for (unsigned i = 0; i < 16; i++)
-            w[i] =
-                ADD(ADD(w[i], MIX(w[(i + 1) % 16], 1, 8, 7)), ADD(w[(i + 9) % 16], MIX(w[(i + 14) % 16], 19, 61, 6)));
     }
 #undef ROUND
 #undef MIX
@@ -78,18 +78,42 @@ static void compress_x8(__m512i state[8], __m512i w[16])
 #undef ADD
 }
 
-/* Block `index` of each lane as sixteen words of eight lanes; a lane that has ended repeats some block. */
+/* 64 bytes of the padded message from byte `at` on: what lies within the message, the end bit, zeros, and the length in
+ * the last 16 bytes of all. `at` and `end`, the size of everything, count from the message's start. */
+static inline __m512i load_half(const uint8_t *message, size_t length, size_t at, size_t end)
+{
+    if (at + 64 <= length)
+        return _mm512_loadu_si512(message + at);
+    __m512i half = _mm512_setzero_si512();
+    if (at <= length) {
+        __mmask64 inside = (UINT64_C(1) << (length - at)) - 1;
+        half = _mm512_mask_loadu_epi8(half, inside, message + at);
+        half = _mm512_mask_mov_epi8(half, inside + 1, _mm512_set1_epi8((char)0x80));
+    }
+    if (at + 64 == end) {
+        uint64_t bytes = (uint64_t)length + 64;
+        half = _mm512_mask_set1_epi64(half, 0x40, (long long)__builtin_bswap64(bytes >> 61));
+        half = _mm512_mask_set1_epi64(half, 0x80, (long long)__builtin_bswap64(bytes << 3));
+    }
+    return half;
+}
+
+/* Block `index` of each lane as sixteen words of eight lanes; a lane that has ended gives its last block again. */
 static void load_block_x8(const struct ed25519_check *const checks[8], size_t index, __m512i w[16])
 {
-    uint8_t room[8][SHA512_BLOCK_SIZE];
     __m512i low[8], high[8];
     for (unsigned lane = 0; lane < 8; lane++) {
         const struct ed25519_check *check = checks[lane];
-        size_t last = sha512_blocks(check->length) - 1;
-        const uint8_t *block = sha512_block(check->signature, check->key->public_key, check->message, check->length,
-                                            index < last ? index : last, room[lane]);
-        low[lane] = _mm512_loadu_si512(block);
-        high[lane] = _mm512_loadu_si512(block + 64);
+        size_t blocks = sha512_blocks(check->length), block = index < blocks ? index : blocks - 1;
+        size_t end = blocks * SHA512_BLOCK_SIZE - 64, at = block * SHA512_BLOCK_SIZE;
+        if (block == 0) {
+            const uint8_t *key = check->key->public_key;
+            low[lane] = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)check->signature));
+            low[lane] = _mm512_inserti64x4(low[lane], _mm256_loadu_si256((const __m256i *)key), 1);
+        } else {
+            low[lane] = load_half(check->message, check->length, at - 64, end);
+        }
+        high[lane] = load_half(check->message, check->length, at, end);
     }
     transpose(low);
     transpose(high);

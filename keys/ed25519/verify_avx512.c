@@ -10,8 +10,10 @@
 #define GROUPS_MAX (ED25519_BURST_MAX / LANES)
 #define STEPS_MAX (2 * TABLE_WINDOWS_MAX)
 
-/* How many additions ahead entries are fetched: eight entries of two lines each time. */
-#define PREFETCH_DISTANCE 8
+/* Entries come from far: they are asked into the second-level cache this many additions ahead, where many requests may
+ * be under way, and into the first-level cache shortly before their use. */
+#define FETCH_FAR 16
+#define FETCH_NEAR 2
 
 /* One addition in each lane: where the entries stand. A negative digit takes y + x for y - x and the other way round,
  * and has its 2 d x y negated. */
@@ -78,14 +80,20 @@ static void walk_prepare(struct walk *walk, const struct tables *tables, const s
     walk_table(walk, &tables->key_shape, _mm512_loadu_si512(key_tables), group->key_digits);
 }
 
-FIELD8_INLINE void prefetch_step(const struct step *step)
+/* An entry lies in two cache lines. */
+#define FETCH(step, lane, hint)                                                                                        \
+    do {                                                                                                               \
+        _mm_prefetch((const char *)(step)->entry[lane], hint);                                                         \
+        _mm_prefetch((const char *)(step)->entry[lane] + sizeof(struct niels_packed) - 1, hint);                       \
+    } while (0)
+
+/* Two lanes at a time, between multiplications. */
+FIELD8_INLINE void fetch_lanes(const struct step *far, const struct step *near, unsigned first)
 {
-#pragma GCC unroll 8
-    for (unsigned lane = 0; lane < LANES; lane++) {
-        const char *entry = (const char *)step->entry[lane];
-        _mm_prefetch(entry, _MM_HINT_T0);
-        _mm_prefetch(entry + sizeof(struct niels_packed) - 1, _MM_HINT_T0);
-    }
+    FETCH(far, first, _MM_HINT_T1);
+    FETCH(far, first + 1, _MM_HINT_T1);
+    FETCH(near, first, _MM_HINT_T0);
+    FETCH(near, first + 1, _MM_HINT_T0);
 }
 
 FIELD8_INLINE struct field8 load_field8(const uint64_t address[LANES], unsigned offset)
@@ -142,19 +150,29 @@ FIELD8_INLINE struct halfway8 add_entry(const struct point8 *p, const struct ste
     };
 }
 
+/* Walks are longer than any distance. */
+FIELD8_INLINE const struct step *step_ahead(const struct walk *walk, const struct walk *next, unsigned i)
+{
+    return i < walk->count ? &walk->steps[i] : &next->steps[i - walk->count];
+}
+
 static struct affine8 accumulate(const struct walk *walk, const struct walk *next)
 {
     struct point8 p = first_point(&walk->steps[0]);
     unsigned last = walk->count - 1;
     for (unsigned i = 1; i < last; i++) {
-        unsigned ahead = i + PREFETCH_DISTANCE;
-        prefetch_step(ahead < walk->count ? &walk->steps[ahead] : &next->steps[ahead - walk->count]);
+        const struct step *far = step_ahead(walk, next, i + FETCH_FAR);
+        const struct step *near = step_ahead(walk, next, i + FETCH_NEAR);
         struct halfway8 half = add_entry(&p, &walk->steps[i]);
+        fetch_lanes(far, near, 0);
         struct field8 x = field8_multiply_raw(half.e, half.f);
+        fetch_lanes(far, near, 2);
         struct field8 y = field8_multiply_biased(half.g, half.h, FIELD8_BIAS_9);
         p.difference = field8_carry(field8_subtract(y, x));
         p.sum = field8_carry(field8_add(y, x));
+        fetch_lanes(far, near, 4);
         p.z = field8_multiply_biased(half.f, half.g, FIELD8_BIAS_8);
+        fetch_lanes(far, near, 6);
         p.t = field8_multiply(half.e, half.h);
     }
     struct halfway8 half = add_entry(&p, &walk->steps[last]);
@@ -255,11 +273,14 @@ void verify_avx512(const struct tables *tables, const struct ed25519_check *cons
     struct walk walks[2];
 
     unsigned count = make_groups(groups, checks, n);
-    for (unsigned g = 0; g < count; g++)
-        prepare(tables, &groups[g]);
+    /* The first group's entries are under way while the others are hashed. */
+    prepare(tables, &groups[0]);
     walk_prepare(&walks[0], tables, &groups[0]);
-    for (unsigned i = 0; i < PREFETCH_DISTANCE; i++)
-        prefetch_step(&walks[0].steps[i]);
+    for (unsigned i = 0; i < FETCH_FAR; i++)
+        for (unsigned lane = 0; lane < LANES; lane += 2)
+            fetch_lanes(&walks[0].steps[i], &walks[0].steps[i % FETCH_NEAR], lane);
+    for (unsigned g = 1; g < count; g++)
+        prepare(tables, &groups[g]);
     struct field8 product = field8_of(&field_one);
     for (unsigned g = 0; g < count; g++) {
         struct walk *walk = &walks[g % 2], *next = &walks[(g + 1) % 2];

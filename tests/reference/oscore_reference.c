@@ -12,7 +12,8 @@ static bool is_ccm(const struct point_oscore *p)
 
 static size_t add(uint8_t *out, size_t size, const void *in, size_t in_size)
 {
-    memcpy(out + size, in, in_size);
+    if (in_size)
+        memcpy(out + size, in, in_size);
     return size + in_size;
 }
 

@@ -1,109 +1,10 @@
 /* The client library against a small appliance on the loopback that misbehaves as it is told. */
 #include "tests/unit/unit.h"
 
-#include "control/scan/chengmen_scan.h"
-#include "dataplane/coap.h"
-#include "keys/cbor.h"
-
-#include <arpa/inet.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-struct appliance {
-    int socket, family;
-    char address[64];
-    pthread_t thread;
-    struct sockaddr_storage client;
-    socklen_t client_size;
-    struct coap_message request; /* of the datagram under way */
-    uint8_t datagram[2048];
-    unsigned received;
-    uint32_t id;
-    /* Called for each datagram, in the appliance's thread. False ends the thread. */
-    bool (*behave)(struct appliance *);
-    bool acknowledged; /* the client acknowledged a separate response */
-    bool echoed;       /* the request came with the Echo that was asked for */
-};
-
-static void send_raw(struct appliance *a, enum coap_type type, uint8_t code, uint16_t message_id, struct bytes token,
-                     const uint8_t *payload, size_t size)
-{
-    uint8_t room[512];
-    struct coap_writer out = coap_write(room, sizeof room, type, code, message_id, token);
-    if (size)
-        coap_put_option_uint(&out, COAP_OPTION_CONTENT_FORMAT, COAP_FORMAT_CBOR);
-    if (code == COAP_TOO_MANY_REQUESTS)
-        coap_put_option_uint(&out, COAP_OPTION_MAX_AGE, 3);
-    coap_put_payload(&out, (struct bytes){payload, size});
-    assert_true(sendto(a->socket, room, coap_written(&out), 0, (struct sockaddr *)&a->client, a->client_size) > 0);
-}
-
-static void send_verdict(struct appliance *a, enum coap_type type, uint16_t message_id, struct bytes token, uint32_t id)
-{
-    uint8_t room[64];
-    struct cbor_writer out = cbor_write(room, sizeof room);
-    const uint64_t members[][2] = {{1, id}, {2, 0}, {3, 0}, {4, 120}, {6, 12}, {7, 5}};
-    cbor_put_map(&out, 6);
-    for (unsigned i = 0; i < 6; i++) {
-        cbor_put_uint(&out, members[i][0]);
-        cbor_put_uint(&out, members[i][1]);
-    }
-    send_raw(a, type, COAP_CONTENT, message_id, token, room, cbor_written(&out).length);
-}
-
-static struct bytes token_of(const struct appliance *a)
-{
-    return (struct bytes){a->request.token, a->request.token_length};
-}
-
-static void answer(struct appliance *a)
-{
-    send_verdict(a, COAP_ACK, a->request.id, token_of(a), a->id);
-}
-
-static void *appliance_run(void *argument)
-{
-    struct appliance *a = argument;
-    for (;;) {
-        struct pollfd wait = {.fd = a->socket, .events = POLLIN};
-        if (poll(&wait, 1, 8000) != 1)
-            return NULL;
-        a->client_size = sizeof a->client;
-        ssize_t size =
-            recvfrom(a->socket, a->datagram, sizeof a->datagram, 0, (struct sockaddr *)&a->client, &a->client_size);
-        if (size < 0 || coap_parse((struct bytes){a->datagram, (size_t)size}, &a->request) != COAP_OK)
-            return NULL;
-        a->received++;
-        struct cbor_reader in = cbor_read(a->request.payload);
-        cbor_take_map(&in, 8);
-        if (cbor_take_uint(&in) == 1)
-            a->id = (uint32_t)cbor_take_uint(&in);
-        if (!a->behave(a))
-            return NULL;
-    }
-}
-
-static void appliance_start(struct appliance *a, int family, bool (*behave)(struct appliance *))
-{
-    *a = (struct appliance){.family = family, .behave = behave};
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    a->socket = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_true(a->socket >= 0);
-    socklen_t size = family == AF_INET ? sizeof v4 : sizeof v6;
-    void *address = family == AF_INET ? (void *)&v4 : (void *)&v6;
-    assert_int_equal(bind(a->socket, address, size), 0);
-    assert_int_equal(getsockname(a->socket, address, &size), 0);
-    if (family == AF_INET)
-        snprintf(a->address, sizeof a->address, "127.0.0.1:%u", ntohs(v4.sin_port));
-    else
-        snprintf(a->address, sizeof a->address, "[::1]:%u", ntohs(v6.sin6_port));
-    assert_int_equal(pthread_create(&a->thread, NULL, appliance_run, a), 0);
-}
+#include "control/scan/chengmen_scan.h"
+#include "tests/reference/appliance.h"
 
 static struct chengmen_scan_answer ask(struct appliance *a, uint32_t deadline_ms)
 {
@@ -115,8 +16,7 @@ static struct chengmen_scan_answer ask(struct appliance *a, uint32_t deadline_ms
     struct chengmen_scan_answer result;
     chengmen_scan_ask(scan, &request, &result);
     chengmen_scan_close(scan);
-    pthread_join(a->thread, NULL);
-    close(a->socket);
+    appliance_stop(a);
     return result;
 }
 
@@ -124,7 +24,7 @@ static bool behave_well(struct appliance *a)
 {
     assert_int_equal(a->request.code, COAP_POST);
     assert_true(bytes_equal(coap_find(&a->request, COAP_OPTION_URI_PATH)->value, bytes_of_text("v")));
-    answer(a);
+    appliance_answer(a);
     return false;
 }
 
@@ -149,7 +49,7 @@ static bool lose_the_first(struct appliance *a)
 {
     if (a->received == 1)
         return true;
-    answer(a);
+    appliance_answer(a);
     return false;
 }
 
@@ -168,12 +68,12 @@ static void a_lost_request_is_sent_again(void **state)
 static bool mix(struct appliance *a)
 {
     static const uint8_t wrong[8] = {0};
-    send_verdict(a, COAP_ACK, a->request.id, (struct bytes){wrong, 8}, a->id);
-    send_verdict(a, COAP_ACK, (uint16_t)(a->request.id + 1), token_of(a), a->id);
-    send_raw(a, COAP_RST, COAP_EMPTY, (uint16_t)(a->request.id + 1), (struct bytes){NULL, 0}, NULL, 0);
-    sendto(a->socket, "\x60", 1, 0, (struct sockaddr *)&a->client, a->client_size);
-    answer(a);
-    answer(a);
+    appliance_send_verdict(a, COAP_ACK, a->request.id, (struct bytes){wrong, 8}, a->id);
+    appliance_send_verdict(a, COAP_ACK, (uint16_t)(a->request.id + 1), appliance_token(a), a->id);
+    appliance_send(a, COAP_RST, COAP_EMPTY, (uint16_t)(a->request.id + 1), (struct bytes){NULL, 0}, NULL, 0);
+    appliance_send_raw(a, "\x60", 1);
+    appliance_answer(a);
+    appliance_answer(a);
     return false;
 }
 
@@ -189,7 +89,7 @@ static void what_is_foreign_is_passed_over(void **state)
 static bool wrong_token(struct appliance *a)
 {
     static const uint8_t wrong[8] = {0};
-    send_verdict(a, COAP_ACK, a->request.id, (struct bytes){wrong, 8}, a->id);
+    appliance_send_verdict(a, COAP_ACK, a->request.id, (struct bytes){wrong, 8}, a->id);
     return false;
 }
 
@@ -205,7 +105,7 @@ static void a_foreign_token_never_opens(void **state)
 
 static bool wrong_id(struct appliance *a)
 {
-    send_verdict(a, COAP_ACK, a->request.id, token_of(a), a->id + 1);
+    appliance_send_verdict(a, COAP_ACK, a->request.id, appliance_token(a), a->id + 1);
     return false;
 }
 
@@ -226,8 +126,8 @@ static bool separate(struct appliance *a)
         a->acknowledged = a->request.type == COAP_ACK && a->request.id == 0x4242;
         return false;
     }
-    send_raw(a, COAP_ACK, COAP_EMPTY, a->request.id, (struct bytes){NULL, 0}, NULL, 0);
-    send_verdict(a, COAP_CON, 0x4242, token_of(a), a->id);
+    appliance_send(a, COAP_ACK, COAP_EMPTY, a->request.id, (struct bytes){NULL, 0}, NULL, 0);
+    appliance_send_verdict(a, COAP_CON, 0x4242, appliance_token(a), a->id);
     return true;
 }
 
@@ -243,7 +143,7 @@ static void a_separate_response_is_acknowledged(void **state)
 
 static bool reset(struct appliance *a)
 {
-    send_raw(a, COAP_RST, COAP_EMPTY, a->request.id, (struct bytes){NULL, 0}, NULL, 0);
+    appliance_send(a, COAP_RST, COAP_EMPTY, a->request.id, (struct bytes){NULL, 0}, NULL, 0);
     return false;
 }
 
@@ -257,7 +157,8 @@ static void a_reset_ends_the_exchange(void **state)
 
 static bool spent(struct appliance *a)
 {
-    send_raw(a, COAP_ACK, COAP_TOO_MANY_REQUESTS, a->request.id, token_of(a), (const uint8_t *)"\xa1\x04\x18\x38", 4);
+    appliance_send(a, COAP_ACK, COAP_TOO_MANY_REQUESTS, a->request.id, appliance_token(a),
+                   (const uint8_t *)"\xa1\x04\x18\x38", 4);
     return false;
 }
 
@@ -279,13 +180,14 @@ static bool challenge(struct appliance *a)
     const struct coap_option *echo = coap_find(&a->request, COAP_OPTION_ECHO);
     if (echo) {
         a->echoed = bytes_equal(echo->value, bytes_of_text("fresh"));
-        answer(a);
+        appliance_answer(a);
         return false;
     }
     uint8_t room[64];
-    struct coap_writer out = coap_write(room, sizeof room, COAP_ACK, COAP_UNAUTHORIZED, a->request.id, token_of(a));
+    struct coap_writer out =
+        coap_write(room, sizeof room, COAP_ACK, COAP_UNAUTHORIZED, a->request.id, appliance_token(a));
     coap_put_option(&out, COAP_OPTION_ECHO, bytes_of_text("fresh"));
-    sendto(a->socket, room, coap_written(&out), 0, (struct sockaddr *)&a->client, a->client_size);
+    appliance_send_raw(a, room, coap_written(&out));
     return true;
 }
 
