@@ -237,6 +237,8 @@ static int run(struct dataplane *d)
     rte_eal_mp_wait_lcore();
     for (uint32_t i = 0; i < d->config.port_count; i++)
         port_dpdk_close(d->ports[i]);
+    if (d->oscore)
+        aead_dpdk_stop();
     rte_eal_cleanup();
     return EXIT_SUCCESS;
 }
