@@ -2,8 +2,6 @@
 
 #include <assert.h>
 
-#include "keys/cbor.h"
-
 enum option_flags { FLAG_PIV_LENGTH = 0x07, FLAG_KID = 0x08, FLAG_KID_CONTEXT = 0x10, FLAG_RESERVED = 0xe0 };
 
 bool oscore_option_read(struct bytes value, struct oscore_option *out)
@@ -88,24 +86,27 @@ void oscore_nonce(const uint8_t *common_iv, uint8_t nonce_size, struct bytes id,
         nonce[nonce_size - piv.length + i] ^= piv.data[i];
 }
 
+static_assert(3 + 2 + 1 + OSCORE_KID_MAX + 1 + OSCORE_PIV_MAX + 1 < 24, "external_aad has a head of one byte");
+
+/* Written byte by byte: it is made twice for each request. */
 uint8_t oscore_aad(enum point_oscore_alg alg, struct bytes request_kid, struct bytes request_piv,
                    uint8_t room[OSCORE_AAD_MAX])
 {
-    uint8_t array[OSCORE_AAD_MAX];
-    struct cbor_writer inner = cbor_write(array, sizeof array);
-    cbor_put_array(&inner, 5);
-    cbor_put_uint(&inner, 1); /* oscore_version */
-    cbor_put_array(&inner, 1);
-    cbor_put_uint(&inner, alg);
-    cbor_put_bytes(&inner, request_kid);
-    cbor_put_bytes(&inner, request_piv);
-    cbor_put_bytes(&inner, (struct bytes){NULL, 0}); /* no Class I options exist */
-    struct cbor_writer out = cbor_write(room, OSCORE_AAD_MAX);
-    cbor_put_array(&out, 3);
-    cbor_put_text(&out, bytes_of_text("Encrypt0"));
-    cbor_put_bytes(&out, (struct bytes){NULL, 0});
-    cbor_put_bytes(&out, cbor_written(&inner));
-    struct bytes written = cbor_written(&out);
-    assert(written.length > 0);
-    return (uint8_t)written.length;
+    static const uint8_t head[] = {0x83, 0x68, 'E', 'n', 'c', 'r', 'y', 'p', 't', '0', 0x40};
+    assert(request_kid.length <= OSCORE_KID_MAX && request_piv.length <= OSCORE_PIV_MAX);
+    memcpy(room, head, sizeof head);
+    uint8_t *array = room + sizeof head + 1, *next = array;
+    *next++ = 0x85; /* array of 5 */
+    *next++ = 0x01; /* oscore_version */
+    *next++ = 0x81; /* array of 1 */
+    if (alg > 23)
+        *next++ = 0x18;
+    *next++ = (uint8_t)alg;
+    *next++ = (uint8_t)(0x40 + request_kid.length);
+    next = put(next, request_kid);
+    *next++ = (uint8_t)(0x40 + request_piv.length);
+    next = put(next, request_piv);
+    *next++ = 0x40; /* no Class I options exist */
+    room[sizeof head] = (uint8_t)(0x40 + (next - array));
+    return (uint8_t)(next - room);
 }
