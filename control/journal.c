@@ -2,27 +2,36 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+/* Changes since the last fold that fit memory: about 100 bytes each. */
 #define OVERLAY_RECORDS_MAX (UINT64_C(1) << 26)
+/* A fold is due from here on, or the log has grown to so many segments of 64 MiB. */
+#define FOLD_RECORDS (UINT64_C(1) << 20)
+#define FOLD_SEGMENTS 16
+#define LOOKUP_DEPTH 4
+#define LOOKUP_TRIES 1000
+#define LOOKUP_PAUSE_NS 1000000
 
-/* What state.c leaves out: subject records go to the overlay. */
 static enum state_error apply(struct journal *journal, const struct log_record *record)
 {
     enum state_error wrong = state_apply(&journal->state, record);
-    if (wrong != STATE_OK || record->type != LOG_SUBJECT)
-        return wrong;
-    struct subject_record subject;
-    for (size_t at = 0; at < record->payload.length; at += sizeof subject) {
-        memcpy(&subject, record->payload.data + at, sizeof subject);
-        if (overlay_put(journal->overlay, &subject, record->sequence) == OVERLAY_FULL)
-            return STATE_ERROR_MEMORY;
-    }
-    overlay_reclaim(journal->overlay);
-    return STATE_OK;
+    if (wrong == STATE_OK && !store_take(journal->subjects, record))
+        wrong = STATE_ERROR_FULL;
+    return wrong;
+}
+
+/* Brings a table that the log names into force. There is no other reader, so what it replaces may go at once. */
+static void follow_table(struct journal *journal)
+{
+    bool more, changed;
+    do {
+        more = store_step(journal->subjects, &changed);
+        store_release(journal->subjects);
+    } while (more);
 }
 
 static bool replay(struct journal *journal, char *error, size_t error_size)
@@ -33,28 +42,29 @@ static bool replay(struct journal *journal, char *error, size_t error_size)
     struct log_record record;
     enum log_status status;
     enum state_error wrong = STATE_OK;
-    while ((status = log_reader_next(reader, &record)) == LOG_OK && wrong == STATE_OK)
+    while (wrong == STATE_OK && (status = log_reader_next(reader, &record)) == LOG_OK)
         wrong = apply(journal, &record);
-    bool ok = status == LOG_END && wrong == STATE_OK;
+    bool ok = wrong == STATE_OK && status == LOG_END;
     if (wrong != STATE_OK)
         snprintf(error, error_size, "%s: record %llu: %s", journal->store, (unsigned long long)record.sequence,
                  state_error_text(wrong));
     else if (!ok)
         snprintf(error, error_size, "%s", log_reader_error(reader));
     log_reader_close(reader);
+    if (ok)
+        follow_table(journal);
     return ok;
 }
 
-static bool read_identity(struct journal *journal, char *error, size_t error_size)
+static bool open_subjects(struct journal *journal, char *error, size_t error_size)
 {
-    struct disk *disk;
-    int result = disk_open(journal->store, false, &disk);
-    if (result >= 0) {
-        result = store_identity_read(disk, &journal->identity);
-        disk_close(disk);
-    }
+    int result = store_open(journal->store, OVERLAY_RECORDS_MAX, &journal->subjects);
+    if (result >= 0)
+        result = lookup_open(LOOKUP_DEPTH, &journal->lookup);
+    if (result >= 0)
+        result = lookup_start_thread(journal->lookup);
     if (result < 0)
-        snprintf(error, error_size, "%s/%s: %s", journal->store, STORE_IDENTITY_NAME, strerror(-result));
+        snprintf(error, error_size, "%s: %s", journal->store, strerror(-result));
     return result >= 0;
 }
 
@@ -66,8 +76,7 @@ bool journal_open(const char *store, struct journal *out, char *error, size_t er
         snprintf(error, error_size, "%s: name too long", store);
         return false;
     }
-    out->overlay = overlay_create(OVERLAY_RECORDS_MAX);
-    if (!state_init(&out->state) || !out->overlay) {
+    if (!state_init(&out->state)) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
@@ -76,89 +85,42 @@ bool journal_open(const char *store, struct journal *out, char *error, size_t er
         snprintf(error, error_size, "no socket to wake the dataplane with");
         return false;
     }
-    return log_writer_open(store, &out->log, error, error_size) == LOG_OK && read_identity(out, error, error_size) &&
+    return log_writer_open(store, &out->log, error, error_size) == LOG_OK && open_subjects(out, error, error_size) &&
            replay(out, error, error_size);
 }
 
 void journal_close(struct journal *journal)
 {
+    if (journal->fold)
+        fold_close(journal->fold);
+    if (journal->lookup)
+        lookup_close(journal->lookup);
+    if (journal->subjects)
+        store_close(journal->subjects);
     if (journal->log)
         log_writer_close(journal->log);
     if (journal->wake >= 0)
         close(journal->wake);
-    if (journal->overlay)
-        overlay_free(journal->overlay);
     state_free(&journal->state);
     memset(journal, 0, sizeof *journal);
     journal->wake = -1;
 }
 
-/* What state_apply could refuse only for want of room is refused before the log has it. */
-static bool has_room(const struct state *state, enum log_type type)
+bool journal_append(struct journal *journal, enum log_type type, struct bytes payload, char *error, size_t error_size)
 {
-    switch (type) {
-    case LOG_KEY:
-        return state->key_count < STATE_KEYS_MAX;
-    case LOG_POINT:
-        return state->point_count < STATE_POINTS_MAX;
-    case LOG_STATUS_LIST:
-        return state->list_count < STATE_LISTS_MAX;
-    default:
-        return true;
+    struct log_record record = {.type = type, .payload = payload};
+    /* What could be refused only for want of room is refused before the log has it. */
+    if (!state_has_room(&journal->state, type, payload)) {
+        snprintf(error, error_size, "%s", state_error_text(STATE_ERROR_FULL));
+        return false;
     }
-}
-
-static bool append(struct journal *journal, enum log_type type, struct bytes payload, uint64_t *sequence, char *error,
-                   size_t error_size)
-{
-    if (log_writer_append(journal->log, type, payload, sequence) != LOG_OK) {
+    if (log_writer_append(journal->log, type, payload, &record.sequence) != LOG_OK) {
         snprintf(error, error_size, "%s", log_writer_error(journal->log));
         return false;
     }
     journal->waiting = true;
-    return true;
-}
-
-bool journal_append(struct journal *journal, enum log_type type, struct bytes payload, char *error, size_t error_size)
-{
-    struct log_record record = {.type = type, .payload = payload};
-    if (!has_room(&journal->state, type)) {
-        snprintf(error, error_size, "%s", state_error_text(STATE_ERROR_FULL));
-        return false;
-    }
-    if (!append(journal, type, payload, &record.sequence, error, error_size))
-        return false;
     enum state_error wrong = apply(journal, &record);
     assert(wrong == STATE_OK && "encoded here, room checked: only memory can be out, and then a restart is right");
-    return true;
-}
-
-void journal_set_status(struct journal *journal, struct state_list *list, uint64_t index, enum status_value value,
-                        uint64_t now_s)
-{
-    assert(index < list->list.entries);
-    unsigned shift = (unsigned)(index & 3) * 2;
-    uint8_t *byte = &list->bits[index >> 2];
-    *byte = (uint8_t)((*byte & ~(3u << shift)) | (unsigned)value << shift);
-    list->list.iat_s = now_s;
-    list->changed = true;
-    journal->waiting = true;
-}
-
-static bool append_changed_lists(struct journal *journal, char *error, size_t error_size)
-{
-    static uint8_t room[STATUS_LIST_ENCODED_MAX];
-    for (uint32_t i = 0; i < journal->state.list_count; i++) {
-        struct state_list *list = &journal->state.lists[i];
-        if (!list->changed)
-            continue;
-        size_t size = status_list_encode(&list->list, room, sizeof room);
-        assert(size > 0);
-        if (!append(journal, LOG_STATUS_LIST, (struct bytes){room, size}, &list->sequence, error, error_size))
-            return false;
-        journal->state.sequence = list->sequence;
-        list->changed = false;
-    }
     return true;
 }
 
@@ -176,8 +138,6 @@ bool journal_commit(struct journal *journal, char *error, size_t error_size)
 {
     if (!journal->waiting)
         return true;
-    if (!append_changed_lists(journal, error, error_size))
-        return false;
     if (log_writer_commit(journal->log) != LOG_OK) {
         snprintf(error, error_size, "%s", log_writer_error(journal->log));
         return false;
@@ -187,8 +147,80 @@ bool journal_commit(struct journal *journal, char *error, size_t error_size)
     return true;
 }
 
+bool journal_folding(struct journal *journal)
+{
+    struct store_info subjects;
+    struct log_writer_info log;
+    if (journal->fold)
+        return true;
+    store_info(journal->subjects, &subjects);
+    log_writer_info(journal->log, &log);
+    bool due = subjects.overlay_records >= FOLD_RECORDS || log.segments >= FOLD_SEGMENTS;
+    return due && subjects.overlay_records > 0 && log.last > journal->fold_after;
+}
+
+/* The table that fold_commit put in force, told to what looks subjects up. */
+static void read_tables(struct journal *journal)
+{
+    char ignored[256];
+    struct log_reader *reader;
+    struct log_record record;
+    if (log_reader_open(journal->store, &reader, ignored, sizeof ignored) != LOG_OK)
+        return;
+    while (log_reader_next(reader, &record) == LOG_OK)
+        if (record.type == LOG_TABLE)
+            store_take(journal->subjects, &record);
+    log_reader_close(reader);
+    follow_table(journal);
+}
+
+void journal_fold_step(struct journal *journal, char *error, size_t error_size)
+{
+    enum fold_status status = FOLD_MORE;
+    struct log_writer_info log;
+    error[0] = '\0';
+    if (!journal->fold)
+        status = fold_open(journal->store, &journal->fold, error, error_size);
+    if (status == FOLD_MORE && journal->fold)
+        status = fold_step(journal->fold);
+    if (status == FOLD_READY)
+        status = fold_commit(journal->fold, journal->log);
+    if (status == FOLD_MORE)
+        return;
+    if (status == FOLD_FAILED && journal->fold)
+        snprintf(error, error_size, "%s", fold_error(journal->fold));
+    if (journal->fold)
+        fold_close(journal->fold);
+    journal->fold = NULL;
+    log_writer_info(journal->log, &log);
+    if (status == FOLD_DONE) {
+        read_tables(journal);
+        wake_dataplane(journal);
+        journal->state.sequence = log.last;
+    } else {
+        journal->fold_after = log.last + FOLD_RECORDS;
+    }
+}
+
 enum journal_subject journal_subject(struct journal *journal, const uint8_t key[SUBJECT_KEY_SIZE],
                                      struct subject_record *out)
 {
-    return overlay_get(journal->overlay, key, out) ? JOURNAL_SUBJECT_FOUND : JOURNAL_SUBJECT_ABSENT;
+    static const struct timespec pause = {.tv_nsec = LOOKUP_PAUSE_NS};
+    struct store_view view = store_view(journal->subjects);
+    struct lookup_result result;
+    enum lookup_status status = lookup_start(journal->lookup, &view, key, 0, out);
+    if (status == LOOKUP_PENDING)
+        lookup_submit(journal->lookup);
+    for (unsigned tries = 0; status == LOOKUP_PENDING && tries < LOOKUP_TRIES; tries++) {
+        if (lookup_reap(journal->lookup, &view, &result, 1) == 1) {
+            status = result.status;
+            *out = result.record;
+        } else {
+            nanosleep(&pause, NULL);
+        }
+        lookup_submit(journal->lookup); /* a second page, where the first sends on to it */
+    }
+    return status == LOOKUP_FOUND    ? JOURNAL_SUBJECT_FOUND
+           : status == LOOKUP_ABSENT ? JOURNAL_SUBJECT_ABSENT
+                                     : JOURNAL_SUBJECT_FAILED;
 }

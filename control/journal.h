@@ -1,19 +1,21 @@
-/* The one writer of the store: appends records, keeps `state` in step, makes a turn's changes durable together and
- * wakes the dataplane. */
+/* The one writer of the store: appends records, keeps `state` in step, makes a turn's changes durable together, wakes
+ * the dataplane, and folds subject changes into the table in the background. */
 #pragma once
 
 #include "control/state.h"
-#include "keys/overlay.h"
-#include "keys/store_identity.h"
+#include "keys/fold.h"
+#include "keys/lookup.h"
 
 struct journal {
     struct log_writer *log;
     struct state state;
+    struct store *subjects; /* what the log and the table hold of subjects */
+    struct lookup *lookup;
+    struct fold *fold; /* under way, or NULL */
     char store[256];
-    struct store_identity identity;
-    struct overlay *overlay; /* subject records of the log */
-    int wake;                /* datagram socket */
-    bool waiting;            /* appended and not committed */
+    int wake;            /* datagram socket */
+    bool waiting;        /* appended and not committed */
+    uint64_t fold_after; /* a fold that failed is tried again when the log is beyond this sequence */
 };
 
 /* Opens the store (creating it where it is missing) and replays its log. `error` gets one line. */
@@ -24,15 +26,16 @@ void journal_close(struct journal *journal);
  * false nothing was taken; `error` gets one line. */
 bool journal_append(struct journal *journal, enum log_type type, struct bytes payload, char *error, size_t error_size);
 
-/* Sets an entry of a list and marks the list, which journal_commit appends once however many entries were set. */
-void journal_set_status(struct journal *journal, struct state_list *list, uint64_t index, enum status_value value,
-                        uint64_t now_s);
-
 /* One fsync for all that was appended since the last commit, then a byte to the dataplane's wake socket. False: nothing
  * of it may be acknowledged and the state in memory is ahead of the disk, so the process must end. */
 bool journal_commit(struct journal *journal, char *error, size_t error_size);
 
-/* The latest record of a subject, a tombstone included. */
+/* Whether a fold is under way or due, and then a bounded piece of its work, to be called between turns. A fold that
+ * fails changes nothing: `error` gets one line then, else it is empty, and the next is tried after more changes. */
+bool journal_folding(struct journal *journal);
+void journal_fold_step(struct journal *journal, char *error, size_t error_size);
+
+/* The latest record of a subject. ABSENT where it was removed too; FAILED where the disk does not say. */
 enum journal_subject { JOURNAL_SUBJECT_FOUND, JOURNAL_SUBJECT_ABSENT, JOURNAL_SUBJECT_FAILED };
 enum journal_subject journal_subject(struct journal *journal, const uint8_t key[SUBJECT_KEY_SIZE],
                                      struct subject_record *out);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/http.h"
 #include "control/privileges.h"
 #include "control/server.h"
 #include "control/service.h"
@@ -76,23 +77,46 @@ static int termination_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* One turn after the other until a signal ends it (0) or the store can no longer be written (1). */
-static int serve(struct server *server, struct service *service, int signals, char *error, size_t error_size)
+struct daemon {
+    struct service service;
+    struct server *server;
+    struct http *http; /* NULL: none is configured */
+    int signals;
+};
+
+/* How long poll may wait: not at all while there is folding to do, which goes on between turns. */
+static int wait_ms(struct daemon *d)
 {
-    struct pollfd fds[1 + SERVER_FDS_MAX];
+    if (journal_folding(&d->service.journal))
+        return 0;
+    return d->http ? http_wait_ms(d->http) : -1;
+}
+
+/* One turn after the other until a signal ends it (0) or the store can no longer be written (1). */
+static int serve(struct daemon *d, char *error, size_t error_size)
+{
+    struct pollfd fds[2 + SERVER_FDS_MAX];
     for (;;) {
-        fds[0] = (struct pollfd){.fd = signals, .events = POLLIN};
-        unsigned count = server_fds(server, fds + 1);
-        if (poll(fds, 1 + count, -1) < 0 && errno != EINTR) {
+        fds[0] = (struct pollfd){.fd = d->signals, .events = POLLIN};
+        fds[1] = (struct pollfd){.fd = d->http ? http_fd(d->http) : -1, .events = POLLIN};
+        unsigned count = server_fds(d->server, fds + 2);
+        if (poll(fds, 2 + count, wait_ms(d)) < 0 && errno != EINTR) {
             snprintf(error, error_size, "poll: %s", strerror(errno));
             return 1;
         }
         if (fds[0].revents)
             return 0;
-        server_receive(server, fds + 1, count, service_answer, service);
-        if (!journal_commit(&service->journal, error, error_size))
+        server_receive(d->server, fds + 2, count, service_answer, &d->service);
+        if (!journal_commit(&d->service.journal, error, error_size))
             return 1;
-        server_send(server);
+        server_send(d->server);
+        if (d->http)
+            http_run(d->http);
+        if (journal_folding(&d->service.journal)) {
+            journal_fold_step(&d->service.journal, error, error_size);
+            if (error[0])
+                fprintf(stderr, "chengmen-control: folding: %s\n", error);
+        }
     }
 }
 
@@ -102,30 +126,40 @@ static int fail(const char *what)
     return 1;
 }
 
+static bool start(struct daemon *d, const struct operator_config *config, char *error, size_t error_size)
+{
+    d->signals = termination_signals();
+    d->service.config = config;
+    d->service.started_s = clock_wall_s();
+    if (!privileges_drop(config, error, error_size) ||
+        !journal_open(config->store, &d->service.journal, error, error_size) ||
+        !write_compiled(config, error, error_size))
+        return false;
+    d->server = server_open(config->control.socket, error, error_size);
+    if (d->server && config->control.http[0])
+        d->http = http_open(config->control.http, &d->service, error, error_size);
+    return d->server && (d->http || !config->control.http[0]);
+}
+
 int main(int argc, char **argv)
 {
     static struct operator_config config;
-    static struct service service;
+    static struct daemon daemon;
     char error[512];
     if (!operator_config_load(read_arguments(argc, argv), &config))
         return 1;
-    int signals = termination_signals();
-    service.config = &config;
-    service.started_s = clock_wall_s();
-    if (!privileges_drop(&config, error, sizeof error) ||
-        !journal_open(config.store, &service.journal, error, sizeof error) ||
-        !write_compiled(&config, error, sizeof error))
-        return fail(error);
-    struct server *server = server_open(config.control.socket, error, sizeof error);
-    if (!server)
-        return fail(error);
-    printf("chengmen-control: store %s, sequence %llu; listening on %s\n", config.store,
-           (unsigned long long)service.journal.state.sequence, config.control.socket);
-    fflush(stdout);
-    int code = serve(server, &service, signals, error, sizeof error);
-    if (code != 0)
-        fail(error);
-    server_close(server);
-    journal_close(&service.journal);
+    int code = start(&daemon, &config, error, sizeof error) ? 0 : fail(error);
+    if (code == 0) {
+        printf("chengmen-control: store %s, sequence %llu; listening on %s%s%s\n", config.store,
+               (unsigned long long)daemon.service.journal.state.sequence, config.control.socket,
+               config.control.http[0] ? " and http://" : "", config.control.http);
+        fflush(stdout);
+        code = serve(&daemon, error, sizeof error) == 0 ? 0 : fail(error);
+    }
+    if (daemon.http)
+        http_close(daemon.http);
+    if (daemon.server)
+        server_close(daemon.server);
+    journal_close(&daemon.service.journal);
     return code;
 }

@@ -4,52 +4,14 @@
 #include <time.h>
 
 #include "control/encoding.h"
+#include "control/lists_json.h"
 #include "control/service.h"
 #include "control/status_json.h"
 #include "dataplane/clock.h"
+#include "keys/status_token.h"
 
 #define LIST_TTL_DEFAULT_S (24 * 3600u)
 #define LIST_LIFE_DEFAULT_S (30 * 24 * 3600u)
-
-static cJSON *list_json(const struct state_list *list, uint64_t now_s)
-{
-    cJSON *out = cJSON_CreateObject();
-    cJSON_AddStringToObject(out, "list", list->list.uri);
-    cJSON_AddStringToObject(out, "issuer", list->list.issuer);
-    cJSON_AddNumberToObject(out, "entries", list->list.entries);
-    cJSON_AddNumberToObject(out, "iat", (double)list->list.iat_s);
-    cJSON_AddNumberToObject(out, "exp", (double)list->list.exp_s);
-    cJSON_AddNumberToObject(out, "ttl", list->list.ttl_s);
-    uint64_t age_s = now_s > list->list.iat_s ? now_s - list->list.iat_s : 0;
-    cJSON_AddNumberToObject(out, "age", (double)age_s);
-    const char *freshness = now_s >= list->list.exp_s ? "expired" : age_s > list->list.ttl_s ? "stale" : "fresh";
-    cJSON_AddStringToObject(out, "freshness", freshness);
-    return out;
-}
-
-/* A list that nobody signed: every entry valid, as the operator's own. */
-static struct state_list *make_list(struct service *service, const char *uri, const char *issuer, uint64_t now_s,
-                                    struct reply *reply)
-{
-    static uint8_t bits[STATUS_LIST_BYTES_MAX];
-    static uint8_t room[STATUS_LIST_ENCODED_MAX];
-    struct status_list list = {.iat_s = now_s,
-                               .exp_s = now_s + LIST_LIFE_DEFAULT_S,
-                               .ttl_s = LIST_TTL_DEFAULT_S,
-                               .entries = STATUS_LIST_ENTRIES_MAX,
-                               .bits = bits};
-    snprintf(list.uri, sizeof list.uri, "%s", uri);
-    snprintf(list.issuer, sizeof list.issuer, "%s", issuer);
-    size_t size = status_list_encode(&list, room, sizeof room);
-    if (size == 0) {
-        snprintf(reply->error, sizeof reply->error, "the list does not fit a record");
-        return NULL;
-    }
-    if (!journal_append(&service->journal, LOG_STATUS_LIST, (struct bytes){room, size}, reply->error,
-                        sizeof reply->error))
-        return NULL;
-    return state_list(&service->journal.state, uri);
-}
 
 struct list_change {
     char uri[CREDENTIAL_URI_MAX + 1], issuer[CREDENTIAL_ISSUER_MAX + 1];
@@ -78,30 +40,111 @@ static bool read_list_change(const struct json_place *params, struct list_change
     return problems->refused == 0;
 }
 
+/* The list with the entry set, in memory of its own that the next call takes again. A list that nobody signed begins
+ * with every entry valid, as the operator's own. */
+static struct status_list changed_list(const struct state_list *known, const struct list_change *change, uint64_t now_s)
+{
+    static uint8_t bits[STATUS_LIST_BYTES_MAX];
+    struct status_list list = {
+        .entries = STATUS_LIST_ENTRIES_MAX, .ttl_s = LIST_TTL_DEFAULT_S, .exp_s = now_s + LIST_LIFE_DEFAULT_S};
+    memset(bits, 0, sizeof bits);
+    if (known) {
+        list = known->list;
+        memcpy(bits, known->bits, list.entries / 4);
+    } else {
+        snprintf(list.uri, sizeof list.uri, "%s", change->uri);
+        snprintf(list.issuer, sizeof list.issuer, "%s", change->issuer);
+    }
+    list.bits = bits;
+    list.iat_s = now_s;
+    if (change->ttl_s > 0)
+        list.ttl_s = (uint32_t)change->ttl_s;
+    if (change->life_s > 0)
+        list.exp_s = now_s + change->life_s;
+    unsigned shift = (unsigned)(change->index & 3) * 2;
+    uint8_t *byte = &bits[change->index >> 2];
+    *byte = (uint8_t)((*byte & ~(3u << shift)) | change->value << shift);
+    return list;
+}
+
+static bool append_list(struct service *service, const struct status_list *list, struct reply *reply)
+{
+    static uint8_t room[STATUS_LIST_ENCODED_MAX];
+    size_t size = status_list_encode(list, room, sizeof room);
+    if (size == 0) {
+        snprintf(reply->error, sizeof reply->error, "the list does not fit a record");
+        return false;
+    }
+    return journal_append(&service->journal, LOG_STATUS_LIST, (struct bytes){room, size}, reply->error,
+                          sizeof reply->error);
+}
+
+static bool token_error(struct reply *reply, enum status_token_error error)
+{
+    if (error != STATUS_TOKEN_OK)
+        snprintf(reply->error, sizeof reply->error, "status list token: %s", status_token_error_text(error));
+    return error != STATUS_TOKEN_OK;
+}
+
+/* A Status List Token in CWT form, as hexadecimal. */
+static bool open_token(struct service *service, struct bytes token, struct status_list *out, struct reply *reply)
+{
+    static uint8_t bits[STATUS_LIST_BYTES_MAX];
+    struct status_token parsed;
+    char uri[CREDENTIAL_URI_MAX + 1];
+    if (token_error(reply, status_token_parse(token, &parsed)))
+        return false;
+    const struct issuer_key *key = state_key(&service->journal.state, parsed.cose.kid);
+    if (!key || parsed.uri.length >= sizeof uri) {
+        snprintf(reply->error, sizeof reply->error, "status list token: %s", key ? "uri too long" : "key unknown");
+        return false;
+    }
+    snprintf(uri, sizeof uri, "%.*s", (int)parsed.uri.length, (const char *)parsed.uri.data);
+    const struct state_list *known = state_list(&service->journal.state, uri);
+    return !token_error(reply, status_token_open(&parsed, key, (struct bytes){NULL, 0}, clock_wall_s(),
+                                                 known ? known->list.iat_s : 0, bits, out));
+}
+
+cJSON *method_status_import_list(struct service *service, const struct json_place *params, struct reply *reply)
+{
+    static const char *const known[] = {"token", NULL};
+    static uint8_t token[STATUS_TOKEN_SIZE_MAX];
+    struct json_place place = json_member(params, "token");
+    struct status_list list;
+    const char *hex;
+    json_known_members(params, known, &reply->problems);
+    if (!json_text(&place, 2, 2 * sizeof token, &hex, &reply->problems))
+        return NULL;
+    size_t size = strlen(hex) / 2;
+    if (!hex_decode(bytes_of_text(hex), token, size)) {
+        json_refuse(&reply->problems, &place, "hexadecimal is wanted");
+        return NULL;
+    }
+    if (!open_token(service, (struct bytes){token, size}, &list, reply) || !append_list(service, &list, reply))
+        return NULL;
+    return list_json(&list, clock_wall_s());
+}
+
 cJSON *method_status_set_list(struct service *service, const struct json_place *params, struct reply *reply)
 {
     struct list_change change;
     uint64_t now_s = clock_wall_s();
     if (!read_list_change(params, &change, &reply->problems))
         return NULL;
-    struct state_list *list = state_list(&service->journal.state, change.uri);
+    const struct state_list *known = state_list(&service->journal.state, change.uri);
     struct json_place issuer = json_member(params, "issuer"), index = json_member(params, "index");
-    if (!list && !change.issuer[0])
+    if (!known && !change.issuer[0])
         json_refuse(&reply->problems, &issuer, "the list is new: whose is it?");
-    else if (list && change.issuer[0] && strcmp(change.issuer, list->list.issuer) != 0)
-        json_refuse(&reply->problems, &issuer, "the list is %s's", list->list.issuer);
-    else if (list && change.index >= list->list.entries)
-        json_refuse(&reply->problems, &index, "the list has %u entries", list->list.entries);
+    else if (known && change.issuer[0] && strcmp(change.issuer, known->list.issuer) != 0)
+        json_refuse(&reply->problems, &issuer, "the list is %s's", known->list.issuer);
+    else if (known && change.index >= known->list.entries)
+        json_refuse(&reply->problems, &index, "the list has %u entries", known->list.entries);
     if (reply->problems.refused > 0)
         return NULL;
-    if (!list && !(list = make_list(service, change.uri, change.issuer, now_s, reply)))
+    struct status_list list = changed_list(known, &change, now_s);
+    if (!append_list(service, &list, reply))
         return NULL;
-    if (change.ttl_s > 0)
-        list->list.ttl_s = (uint32_t)change.ttl_s;
-    if (change.life_s > 0)
-        list->list.exp_s = now_s + change.life_s;
-    journal_set_status(&service->journal, list, change.index, (enum status_value)change.value, now_s);
-    cJSON *result = list_json(list, now_s);
+    cJSON *result = list_json(&list, now_s);
     cJSON_AddNumberToObject(result, "index", (double)change.index);
     cJSON_AddStringToObject(result, "value", status_value_names[change.value]);
     return result;
@@ -115,7 +158,7 @@ cJSON *method_status_lists(struct service *service, const struct json_place *par
     uint64_t now_s = clock_wall_s();
     cJSON *result = cJSON_CreateObject(), *lists = cJSON_AddArrayToObject(result, "lists");
     for (uint32_t i = 0; i < service->journal.state.list_count; i++)
-        cJSON_AddItemToArray(lists, list_json(&service->journal.state.lists[i], now_s));
+        cJSON_AddItemToArray(lists, list_json(&service->journal.state.lists[i].list, now_s));
     return result;
 }
 
@@ -153,8 +196,8 @@ static struct subject_record *read_changes(struct service *service, const struct
             struct subject_change change;
             if (!subject_change_read(&place, now_s, next_version(service), &change, problems))
                 break;
-            subject_key(service->journal.identity.hash_key, bytes_of_text(change.issuer), change.subject,
-                        change.record.key);
+            subject_key(store_identity(service->journal.subjects)->hash_key, bytes_of_text(change.issuer),
+                        change.subject, change.record.key);
             records[(*count)++] = change.record;
         }
     if (records && problems->refused == 0)
@@ -201,7 +244,7 @@ static cJSON *get_entry(struct service *service, const struct json_place *params
         snprintf(reply->error, sizeof reply->error, list ? "the list is shorter" : "no such list");
         return NULL;
     }
-    cJSON *result = list_json(list, clock_wall_s());
+    cJSON *result = list_json(&list->list, clock_wall_s());
     cJSON_AddNumberToObject(result, "index", (double)index);
     cJSON_AddStringToObject(result, "value", status_value_names[status_list_get(&list->list, index)]);
     return result;
@@ -219,7 +262,7 @@ static cJSON *get_subject(struct service *service, const struct json_place *para
         json_refuse(&reply->problems, &subject, "%d hexadecimal digits are wanted", 2 * SUBJECT_SIZE);
     if (reply->problems.refused > 0)
         return NULL;
-    subject_key(service->journal.identity.hash_key, bytes_of_text(name), bytes, key);
+    subject_key(store_identity(service->journal.subjects)->hash_key, bytes_of_text(name), bytes, key);
     struct subject_record record;
     switch (journal_subject(&service->journal, key, &record)) {
     case JOURNAL_SUBJECT_FOUND:

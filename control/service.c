@@ -24,6 +24,7 @@ static const struct {
     {"point.list", method_point_list},
     {"point.remove", method_point_remove},
     {"status.get", method_status_get},
+    {"status.import_list", method_status_import_list},
     {"status.lists", method_status_lists},
     {"status.set_list", method_status_set_list},
     {"status.set_subjects", method_status_set_subjects},

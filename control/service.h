@@ -27,7 +27,8 @@ typedef cJSON *service_method(struct service *service, const struct json_place *
 
 service_method method_key_import, method_key_list, method_key_retire;
 service_method method_point_import, method_point_list, method_point_remove, method_point_export;
-service_method method_status_set_list, method_status_set_subjects, method_status_get, method_status_lists;
+service_method method_status_set_list, method_status_set_subjects, method_status_get, method_status_lists,
+    method_status_import_list;
 service_method method_info;
 
 /* The answer to one line, or NULL where none is due (notifications). `line` has a zero byte behind. The caller frees it

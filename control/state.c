@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "dataplane/rules.h"
+
 #define POINT_ROOM_FIRST 256
 
 bool state_init(struct state *state)
@@ -140,7 +142,7 @@ static enum state_error apply_key(struct state *state, struct bytes payload)
     return STATE_OK;
 }
 
-struct state_list *state_list(const struct state *state, const char *uri)
+static struct state_list *find_list(const struct state *state, const char *uri)
 {
     for (uint32_t i = 0; i < state->list_count; i++)
         if (strcmp(state->lists[i].list.uri, uri) == 0)
@@ -148,12 +150,17 @@ struct state_list *state_list(const struct state *state, const char *uri)
     return NULL;
 }
 
+const struct state_list *state_list(const struct state *state, const char *uri)
+{
+    return find_list(state, uri);
+}
+
 static enum state_error apply_list(struct state *state, const struct log_record *record)
 {
     struct status_list list;
     if (!status_list_decode(record->payload, &list))
         return STATE_ERROR_FORM;
-    struct state_list *place = state_list(state, list.uri);
+    struct state_list *place = find_list(state, list.uri);
     if (!place && state->list_count == STATE_LISTS_MAX)
         return STATE_ERROR_FULL;
     size_t size = (list.entries + 3) / 4;
@@ -180,7 +187,13 @@ static enum state_error apply_rules(struct state *state, const struct log_record
         memmove(&state->rules[0], &state->rules[1], (STATE_RULES_KEPT - 1) * sizeof state->rules[0]);
         state->rules_count--;
     }
-    state->rules[state->rules_count++] = (struct state_rules){record->sequence, program, record->payload.length};
+    /* A program of another release counts and can be replaced; the dataplane says what it thinks of it. */
+    char ignored[256];
+    struct rule_set *set = rule_set_load(record->payload, ignored, sizeof ignored);
+    uint32_t version = set ? rule_set_version(set) : 0;
+    rule_set_free(set);
+    state->rules[state->rules_count++] =
+        (struct state_rules){record->sequence, version, program, record->payload.length};
     return STATE_OK;
 }
 
@@ -231,4 +244,22 @@ enum state_error state_apply(struct state *state, const struct log_record *recor
     if (error == STATE_OK)
         state->sequence = record->sequence;
     return error;
+}
+
+bool state_has_room(const struct state *state, enum log_type type, struct bytes payload)
+{
+    struct issuer_key key;
+    struct point point;
+    struct status_list list;
+    switch (type) {
+    case LOG_KEY:
+        return state->key_count < STATE_KEYS_MAX || (issuer_key_decode(payload, &key) && find_key(state, key.kid));
+    case LOG_POINT:
+        return state->point_count < STATE_POINTS_MAX || (point_decode(payload, &point) && state_point(state, point.id));
+    case LOG_STATUS_LIST:
+        return state->list_count < STATE_LISTS_MAX ||
+               (status_list_decode(payload, &list) && find_list(state, list.uri));
+    default:
+        return true;
+    }
 }

@@ -18,11 +18,11 @@ struct state_list {
     struct status_list list; /* `list.bits` is `bits` */
     uint8_t *bits;
     uint64_t sequence;
-    bool changed; /* by state_list_set since it was last written */
 };
 
 struct state_rules {
     uint64_t sequence;
+    uint32_t version;
     uint8_t *program; /* the record's payload */
     size_t size;
 };
@@ -57,8 +57,11 @@ const char *state_error_text(enum state_error error);
 /* Takes a record that is, or is about to be, in the log. Changes nothing where it fails. */
 enum state_error state_apply(struct state *state, const struct log_record *record);
 
+/* Whether a record, which is in its type's form, finds room: it does where it replaces what is there. */
+bool state_has_room(const struct state *state, enum log_type type, struct bytes payload);
+
 /* NULL where there is none. Valid until the next state_apply. */
 const struct issuer_key *state_key(const struct state *state, const uint8_t kid[COSE_KID_SIZE]);
 const struct point *state_point(const struct state *state, uint32_t id);
-struct state_list *state_list(const struct state *state, const char *uri);
+const struct state_list *state_list(const struct state *state, const char *uri);
 const struct state_rules *state_rules_in_force(const struct state *state);

@@ -13,6 +13,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "dataplane/aead_dpdk.h"
+#include "dataplane/epoch.h"
 #include "dataplane/follower.h"
 #include "dataplane/port_dpdk.h"
 #include "dataplane/telemetry.h"
@@ -24,6 +26,9 @@
 
 /* Issuer keys that the signature tables' memory is divided among; more keys still work. */
 #define KEYS_EXPECTED 64
+
+/* Expanded keys that each worker's cipher keeps, about 1.5 KiB each. */
+#define AEAD_KEYS_PER_WORKER 8192
 
 /* Reads of a worker that may be under way at once. */
 #define LOOKUP_DEPTH 128
@@ -38,6 +43,7 @@ struct dataplane {
     struct port *ports[CONFIG_PORTS_MAX];
     struct worker *workers[CONFIG_WORKERS_MAX];
     struct publisher *publisher;
+    struct oscore *oscore;
     struct follower *follower;
 };
 
@@ -113,29 +119,58 @@ static bool open_ports(struct dataplane *d, char *error, size_t error_size)
     return true;
 }
 
+/* Without a number for this start no nonce is safe: then nobody has a security context. */
+static bool start_oscore(struct dataplane *d, char *error, size_t error_size)
+{
+    uint32_t start;
+    struct aead_dpdk_options options = {.workers = d->config.worker_count, .keys_per_worker = AEAD_KEYS_PER_WORKER};
+    if (!epoch_next(d->config.store, &start, error, error_size)) {
+        fprintf(stderr, "chengmen-dataplane: OSCORE is off: %s\n", error);
+        return true;
+    }
+    if (!aead_dpdk_start(&options, error, error_size))
+        return false;
+    d->oscore = oscore_create(d->config.points_max, start);
+    snprintf(error, error_size, "no locked memory for %u security contexts", d->config.points_max);
+    return d->oscore;
+}
+
+static struct worker *make_worker(struct dataplane *d, unsigned number, uint64_t secret)
+{
+    struct worker_terms terms = {.number = number,
+                                 .queue = number,
+                                 .config = &d->config,
+                                 .ports = d->ports,
+                                 .publisher = d->publisher,
+                                 .answers = answers_new(d->config.answers_per_worker, secret),
+                                 .park = park_new((uint64_t)d->config.store_deadline_us * 1000)};
+    struct worker *worker = aligned_alloc(64, (sizeof *worker + 63) / 64 * 64);
+    if (!worker || !terms.answers || !terms.park || lookup_open(LOOKUP_DEPTH, &terms.lookup) != 0)
+        return NULL;
+    if (d->oscore) {
+        struct aead *aead = aead_dpdk_worker(number);
+        terms.oscore = aead ? oscore_worker_create(d->oscore, aead) : NULL;
+        if (!terms.oscore)
+            return NULL;
+    }
+    worker_init(worker, &terms);
+    return worker;
+}
+
 static bool make_workers(struct dataplane *d, char *error, size_t error_size)
 {
     uint64_t secret;
+    if (!start_oscore(d, error, error_size))
+        return false;
     snprintf(error, error_size, "out of memory");
     d->publisher = publisher_new(d->config.worker_count);
-    d->follower = d->publisher ? follower_new(d->config.store, d->publisher, NULL) : NULL;
+    d->follower = d->publisher ? follower_new(d->config.store, d->publisher, d->oscore) : NULL;
     if (!d->follower || getrandom(&secret, sizeof secret, 0) != sizeof secret)
         return false;
     for (uint32_t i = 0; i < d->config.worker_count; i++) {
-        d->workers[i] = aligned_alloc(64, (sizeof *d->workers[i] + 63) / 64 * 64);
-        struct answers *answers = answers_new(d->config.answers_per_worker, secret);
-        struct park *park = park_new((uint64_t)d->config.store_deadline_us * 1000);
-        struct lookup *lookup = NULL;
-        if (!d->workers[i] || !answers || !park || lookup_open(LOOKUP_DEPTH, &lookup) != 0)
+        d->workers[i] = make_worker(d, i, secret);
+        if (!d->workers[i])
             return false;
-        worker_init(d->workers[i], &(struct worker_terms){.number = i,
-                                                          .queue = i,
-                                                          .config = &d->config,
-                                                          .ports = d->ports,
-                                                          .publisher = d->publisher,
-                                                          .answers = answers,
-                                                          .lookup = lookup,
-                                                          .park = park});
     }
     return true;
 }
@@ -202,6 +237,8 @@ static int run(struct dataplane *d)
     rte_eal_mp_wait_lcore();
     for (uint32_t i = 0; i < d->config.port_count; i++)
         port_dpdk_close(d->ports[i]);
+    if (d->oscore)
+        aead_dpdk_stop();
     rte_eal_cleanup();
     return EXIT_SUCCESS;
 }

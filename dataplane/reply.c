@@ -74,10 +74,7 @@ size_t reply_map_write(const struct request *r, uint32_t ruleset_version, uint8_
     cbor_put_uint(&out, RESPONSE_RULESET);
     cbor_put_uint(&out, ruleset_version);
     cbor_put_uint(&out, RESPONSE_STATUS_AGE);
-    if (r->latest.has_age)
-        cbor_put_uint(&out, r->latest.age_s);
-    else
-        cbor_put_null(&out);
+    cbor_put_uint(&out, r->latest.age_s);
     if (d->has_until) {
         cbor_put_uint(&out, RESPONSE_UNTIL);
         cbor_put_uint(&out, d->until_s);

@@ -26,8 +26,8 @@ enum direction { DIRECTION_NONE = 0, DIRECTION_IN = 1, DIRECTION_OUT = 2 };
 /* The latest state that the appliance knows (status.c). */
 struct latest {
     enum colour colour;
-    bool has_age;
-    uint32_t age_s; /* of the status list that was used */
+    uint32_t age_s; /* of the status list; of the credential where it names none; 0 where there is neither */
+    bool has_list;
     bool has_record;
     bool stale; /* older than twice its ttl */
 };

@@ -45,7 +45,7 @@ static void record_facts(const struct subject_record *s, struct facts *f)
 static void status_facts(const struct request *r, struct facts *f)
 {
     set_optional_number(f, FACT_STATUS_COLOUR, r->latest.colour != COLOUR_UNKNOWN, r->latest.colour);
-    set_optional_number(f, FACT_STATUS_AGE, r->latest.has_age, r->latest.age_s);
+    set_optional_number(f, FACT_STATUS_AGE, r->latest.has_list, r->latest.age_s);
     if (r->latest.has_record)
         record_facts(&r->subject, f);
 }

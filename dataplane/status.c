@@ -22,6 +22,12 @@ enum reason status_list_check(struct request *r, const struct generation *g, uin
     return list->exp_s > 0 && now_s >= list->exp_s ? REASON_STATUS_LIST_EXPIRED : REASON_NONE;
 }
 
+static uint32_t age_of(uint64_t since_s, uint64_t now_s)
+{
+    uint64_t age_s = now_s > since_s ? now_s - since_s : 0;
+    return age_s > UINT32_MAX ? UINT32_MAX : (uint32_t)age_s;
+}
+
 void status_conclude(struct request *r, uint64_t now_s)
 {
     const struct credential *c = &r->credential;
@@ -29,12 +35,12 @@ void status_conclude(struct request *r, uint64_t now_s)
     struct latest *latest = &r->latest;
     uint64_t fresh_s = r->has_credential ? c->iat_s : 0;
     latest->colour = r->has_credential ? c->colour : COLOUR_UNKNOWN;
-    latest->has_age = list != NULL;
+    latest->has_list = list != NULL;
     latest->stale = false;
+    latest->age_s = r->has_credential ? age_of(c->iat_s, now_s) : 0;
     if (list) {
-        uint64_t age_s = now_s > list->iat_s ? now_s - list->iat_s : 0;
-        latest->age_s = age_s > UINT32_MAX ? UINT32_MAX : (uint32_t)age_s;
-        latest->stale = list->ttl_s > 0 && age_s > 2 * (uint64_t)list->ttl_s;
+        latest->age_s = age_of(list->iat_s, now_s);
+        latest->stale = list->ttl_s > 0 && latest->age_s > 2 * (uint64_t)list->ttl_s;
         if (list->iat_s >= fresh_s || latest->colour == COLOUR_UNKNOWN) {
             latest->colour = status_colour(status_list_get(list, c->status_index));
             fresh_s = list->iat_s > fresh_s ? list->iat_s : fresh_s;

@@ -4,6 +4,7 @@
 #include "control/cli/cli.h"
 
 cli_function cli_config;
+cli_function cli_explain;
 cli_function cli_info;
 cli_function cli_issue;
 cli_function cli_key;

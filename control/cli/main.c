@@ -8,6 +8,7 @@ static const struct cli_command commands[] = {
     {"status", cli_status, "latest state of credentials and subjects: set, get, import"},
     {"info", cli_info, "what is in force, and how the daemons are"},
     {"issue", cli_issue, "sign a credential as the reference issuer"},
+    {"explain", cli_explain, "show every step of a decision"},
     {"scan", cli_scan, "ask for a verdict as a scanning point"},
     {"verify-raw", cli_verify_raw, "check Ed25519 signatures, a JSON line each"},
 };

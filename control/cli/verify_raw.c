@@ -46,8 +46,8 @@ static void flush_batch(struct batch *batch)
     batch->used = 0;
 }
 
-/* A key costs milliseconds to prepare and much memory to keep: a bounded number stays, each in the one slot that its
- * first bytes choose. */
+/* A bounded number of keys stays prepared, each in the one slot that its first bytes choose. Their tables are the
+ * smallest: a file may name a new key in every line, and then making the table is what costs (half a millisecond). */
 static const struct ed25519_key *find_key(struct batch *batch, const uint8_t public_key[32])
 {
     uint64_t mixed;
@@ -55,8 +55,10 @@ static const struct ed25519_key *find_key(struct batch *batch, const uint8_t pub
     struct key_slot *slot = &batch->keys[mixed * UINT64_C(0x9e3779b97f4a7c15) >> 55 & (KEY_SLOTS - 1)];
     if (slot->key && memcmp(slot->public_key, public_key, sizeof slot->public_key) == 0)
         return slot->key;
-    flush_batch(batch); /* a waiting check may use the key that goes */
-    ed25519_key_free(slot->key);
+    if (slot->key) {
+        flush_batch(batch); /* a waiting check may use the key that goes */
+        ed25519_key_free(slot->key);
+    }
     memcpy(slot->public_key, public_key, sizeof slot->public_key);
     slot->key = ed25519_key_prepare(public_key);
     return slot->key;
@@ -220,6 +222,7 @@ int cli_verify_raw(int argc, char **argv)
     if (chosen == 5)
         cli_usage_error("--engine: auto, avx512, avx2, portable or sodium, not \"%s\"", engine);
     char error[256];
+    ed25519_configure(KEY_SLOTS, 0);
     if (!ed25519_start((enum ed25519_engine)chosen, error, sizeof error))
         return cli_refuse("%s", error);
     struct lines in = {.name = path[0], .file = STDIN_FILENO};

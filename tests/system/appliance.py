@@ -170,7 +170,7 @@ class Appliance:
 
     def sequence(self):
         """The last record that control has acknowledged."""
-        return json.loads(self.chengmen("info", "--json"))["sequence"]
+        return json.loads(self.chengmen("info", "--json"))["log"]["durable"]
 
     def wait_in_force(self):
         """Waits until the dataplane has taken all that control has acknowledged."""

@@ -24,7 +24,6 @@ def refused(city, reason, wanted, data, source="10.77.1.1"):
         expect_equal((message.kind, message.id), (ACK, int.from_bytes(data[2:4], "big")), "type and id")
     else:
         expect_equal(message.kind, NON, "type")
-    expect(len(message.raw) <= len(data) or message.code == "2.05", "an error is longer than what it answers")
     return message
 
 
@@ -222,11 +221,11 @@ def retransmission_differs(city):
     expect((one.token, two.token) == (b"\x01", b"\x02"), "tokens are mixed up")
 
 
-@case("an error never has more bytes than the request, whatever the request")
+@case("who is not trusted never gets more bytes than he sent, whatever he sent")
 def amplification(city):
     shortest = [coap(CON, GET, city.next_id()), coap(CON, POST, city.next_id(), options=PATH),
                 coap(CON, PUT, city.next_id(), options=PATH), coap(CON, 0, city.next_id()),
                 coap(NON, POST, city.next_id(), options=PATH + CBOR, payload=b"\xa0")]
     for data in shortest:
-        message = city.peer("192.0.2.9").exchange(data)
+        message = city.peer("192.0.2.9").exchange(data, 0.3)
         expect(message is None or len(message.raw) <= len(data), lambda: f"{len(message.raw)} bytes for {len(data)}")

@@ -124,7 +124,7 @@ class City:
         self.start_dataplane()
         self.load_keys()
         self.load_points()
-        self.load_rules("rules.json")
+        if not os.environ.get("NORULES"): self.load_rules("rules.json")
         self.appliance.wait_in_force()
 
     def start_dataplane(self):
@@ -133,7 +133,7 @@ class City:
 
     def attach(self):
         """Takes the TAP as it is: no addresses, so that only what a test sends arrives."""
-        until(lambda: os.path.exists(f"/sys/class/net/{INTERFACE}"), 10, f"interface {INTERFACE}")
+        until(lambda: os.path.exists(f"/proc/sys/net/ipv6/conf/{INTERFACE}"), 10, f"interface {INTERFACE}")
         with open(f"/proc/sys/net/ipv6/conf/{INTERFACE}/disable_ipv6", "w", encoding="ascii") as file:
             file.write("1\n")
         subprocess.run(["ip", "link", "set", INTERFACE, "up"], check=True)
@@ -170,10 +170,11 @@ class City:
                 appliance.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def explain_failure(self):
+    def explain_failure(self, started_badly=False):
         for daemon in (self.appliance.dataplane, self.appliance.control):
-            if daemon.process is not None and not daemon.running():
-                print(f"        {daemon.name} ended with {daemon.process.returncode}:")
+            if daemon.process is not None and (started_badly or not daemon.running()):
+                state = "runs" if daemon.running() else f"ended with {daemon.process.returncode}"
+                print(f"        {daemon.name} {state} and said:")
                 print("".join(f"        {row}\n" for row in daemon.said().splitlines()[-40:]), end="")
 
     # What is loaded

@@ -37,9 +37,9 @@ def main():
     try:
         city.start()
         passed, failed, skipped = check.run(city, options.words)
-    except check.Failed as error:
-        print(f"FAILED  start: {error}")
-        city.explain_failure()
+    except Exception as error:
+        print(f"FAILED  start: {type(error).__name__} {error}")
+        city.explain_failure(started_badly=True)
         passed, failed, skipped = 0, 1, 0
     finally:
         city.close()

@@ -1,0 +1,225 @@
+/* What a rule set may say but hardly means. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "control/json_internal.h"
+#include "control/rules_program.h"
+
+#define ROW_NONE UINT32_MAX
+
+static struct json_place place_of(const struct program_row *row)
+{
+    return json_item(row->list, row->json, row->index);
+}
+
+static bool spans_overlap(uint64_t from_a, uint64_t to_a, uint64_t from_b, uint64_t to_b)
+{
+    return from_a < to_b && from_b < to_a;
+}
+
+static void warn_equivalence(const struct rules_program *program)
+{
+    for (uint32_t i = 0; i < program->equivalence_count; i++) {
+        const struct rule_equivalence *row = &program->equivalences[i];
+        struct json_place place =
+            json_item(&program->equivalence, cJSON_GetArrayItem(program->equivalence.value, (int)i), i);
+        const cJSON *home;
+        cJSON_ArrayForEach(home, program->home.value)
+        {
+            if (bytes_equal(bytes_of_text(home->valuestring), row->issuer))
+                json_warn(program->problems, &place, "issuer is at home: this row says nothing");
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            const struct rule_equivalence *earlier = &program->equivalences[k];
+            if (bytes_equal(earlier->issuer, row->issuer) &&
+                spans_overlap(earlier->from_s, earlier->to_s, row->from_s, row->to_s))
+                json_warn(program->problems, &place,
+                          "dates overlap with those of /equivalence/%u, which stands first and counts", k);
+        }
+    }
+}
+
+static void warn_lists(const struct rules_program *program)
+{
+    if (program->row_count == 0)
+        json_warn(program->problems, &program->root, "no rows at all: every request is referred");
+    for (uint32_t i = 0; i < program->venue_count; i++)
+        if (program->venues[i].row_count == 0)
+            json_warn(program->problems, &program->venues[i].place, "venue class without rows");
+}
+
+/* The list of symbols as one text, for messages. */
+static const char *symbols(enum fact_type type, char *room, size_t size)
+{
+    size_t used = 0;
+    room[0] = 0;
+    for (uint64_t i = 0; fact_symbol(type, i) && used < size; i++)
+        used += (size_t)snprintf(room + used, size - used, "%s%s", i ? ", " : "", fact_symbol(type, i));
+    return room;
+}
+
+static bool is_symbol(enum fact_type type, const struct value *constant)
+{
+    for (uint64_t i = 0; fact_symbol(type, i); i++)
+        if (constant->kind == VALUE_TEXT && bytes_equal(bytes_of_text(fact_symbol(type, i)), value_bytes(constant)))
+            return true;
+    return false;
+}
+
+static void warn_constant(const struct rules_program *program, const struct program_row *row, enum fact fact,
+                          const struct value *constant)
+{
+    static const char *const names[] = {
+        [FACT_TYPE_TEXT] = "a text",    [FACT_TYPE_UINT] = "a number",  [FACT_TYPE_INT] = "a number",
+        [FACT_TYPE_BOOL] = "a boolean", [FACT_TYPE_TEXTS] = "an array", [FACT_TYPE_TIME] = "a text",
+        [FACT_TYPE_DAY] = "a text",
+    };
+    static const enum value_kind kinds[] = {
+        [FACT_TYPE_TEXT] = VALUE_TEXT, [FACT_TYPE_UINT] = VALUE_NUMBER, [FACT_TYPE_INT] = VALUE_NUMBER,
+        [FACT_TYPE_BOOL] = VALUE_BOOL, [FACT_TYPE_TEXTS] = VALUE_ARRAY, [FACT_TYPE_TIME] = VALUE_TEXT,
+        [FACT_TYPE_DAY] = VALUE_TEXT,
+    };
+    enum fact_type type = fact_type(fact);
+    struct json_place place = place_of(row), when = json_member(&place, "when");
+    char room[JSON_MESSAGE_MAX / 2];
+    if (fact_symbol(type, 0)) {
+        if (!is_symbol(type, constant))
+            json_warn(program->problems, &when, "never equal: %s is one of %s", fact_path(fact),
+                      symbols(type, room, sizeof room));
+    } else if (constant->kind != kinds[type]) {
+        json_warn(program->problems, &when, "never equal: %s is %s", fact_path(fact), names[type]);
+    }
+}
+
+static void warn_constants(const struct rules_program *program, const struct program_row *row)
+{
+    for (uint32_t i = 0; i < row->test_count; i++) {
+        const struct rule_test *test = program_test(program, row->tests[i]);
+        if (test->kind != TEST_ANY_OF)
+            continue;
+        const struct value *constant = &program->constants.values[test->operand];
+        for (uint32_t k = 0; constant->kind == VALUE_ARRAY && k < constant->length; k++)
+            warn_constant(program, row, test->fact, &constant->items[k]);
+        if (constant->kind != VALUE_ARRAY)
+            warn_constant(program, row, test->fact, constant);
+    }
+}
+
+static bool share_item(const struct value *a, const struct value *b)
+{
+    const struct value *items_a = a->kind == VALUE_ARRAY ? a->items : a;
+    const struct value *items_b = b->kind == VALUE_ARRAY ? b->items : b;
+    uint32_t count_a = a->kind == VALUE_ARRAY ? a->length : 1, count_b = b->kind == VALUE_ARRAY ? b->length : 1;
+    for (uint32_t i = 0; i < count_a; i++)
+        for (uint32_t k = 0; k < count_b; k++)
+            if (value_same(&items_a[i], &items_b[k]))
+                return true;
+    return false;
+}
+
+/* Two tests that never hold together. */
+static bool contradict(const struct rules_program *program, const struct rule_test *a, const struct rule_test *b)
+{
+    const struct value *constants = program->constants.values;
+    if (a->kind == TEST_CODE || b->kind == TEST_CODE)
+        return a->kind == b->kind && a->operand == b->operand && a->negated != b->negated;
+    if (a->fact != b->fact)
+        return false;
+    if (a->kind == TEST_ANY_OF && b->kind == TEST_ANY_OF && !a->negated && !b->negated)
+        return !share_item(&constants[a->operand], &constants[b->operand]);
+    if (a->kind == TEST_RANGE && b->kind == TEST_RANGE && !a->negated && !b->negated && a->shift == b->shift)
+        return a->low > b->high || b->low > a->high;
+    return a->kind == b->kind && a->operand == b->operand && a->low == b->low && a->high == b->high &&
+           a->shift == b->shift && a->negated != b->negated;
+}
+
+static void warn_row(const struct rules_program *program, const struct program_row *row)
+{
+    struct json_place place = place_of(row);
+    if ((row->obligations & 1u << OBLIGATION_OBSERVE_UNTIL) != 0 && row->until == RULE_NONE)
+        json_warn(program->problems, &place, "OBSERVE_UNTIL without \"until\"");
+    if (!spans_overlap(row->from_s, row->to_s, program->from_s, program->to_s))
+        json_warn(program->problems, &place, "never in force: its dates lie outside the rule set's");
+    for (uint32_t i = 0; i < row->test_count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (contradict(program, program_test(program, row->tests[k]), program_test(program, row->tests[i]))) {
+                json_warn(program->problems, &place, "never matches: its conditions exclude one another");
+                return;
+            }
+}
+
+static bool has_test(const struct program_row *row, uint32_t test)
+{
+    for (uint32_t i = 0; i < row->test_count; i++)
+        if (row->tests[i] == test)
+            return true;
+    return false;
+}
+
+/* Where `later` matches, `earlier` does. */
+static bool covers(const struct program_row *earlier, const struct program_row *later)
+{
+    if (earlier->from_s > later->from_s || earlier->to_s < later->to_s || earlier->test_count > later->test_count)
+        return false;
+    for (uint32_t i = 0; i < earlier->test_count; i++)
+        if (!has_test(later, earlier->tests[i]))
+            return false;
+    return true;
+}
+
+/* Rows by their last test, which tells most; rows without any under the number after the last. */
+struct buckets {
+    uint32_t *first; /* of each test */
+    uint32_t *next;  /* of each row */
+};
+
+static uint32_t key_of(const struct rules_program *program, const struct program_row *row)
+{
+    return row->test_count > 0 ? row->tests[row->test_count - 1] : program->tests.count;
+}
+
+static uint32_t covering(const struct rules_program *program, const struct buckets *buckets, uint32_t index)
+{
+    const struct program_row *row = &program->rows[index];
+    for (uint32_t i = 0; i <= row->test_count; i++) {
+        uint32_t key = i < row->test_count ? row->tests[i] : program->tests.count;
+        for (uint32_t earlier = buckets->first[key]; earlier != ROW_NONE; earlier = buckets->next[earlier]) {
+            bool stands_before = earlier < program->city_count || program->rows[earlier].list == row->list;
+            if (stands_before && covers(&program->rows[earlier], row))
+                return earlier;
+        }
+    }
+    return ROW_NONE;
+}
+
+static void warn_unreachable(const struct rules_program *program)
+{
+    struct buckets buckets = {
+        .first = json_grow(NULL, (program->tests.count + 1) * sizeof *buckets.first),
+        .next = json_grow(NULL, (program->row_count + 1) * sizeof *buckets.next),
+    };
+    memset(buckets.first, 0xff, (program->tests.count + 1) * sizeof *buckets.first);
+    for (uint32_t i = 0; i < program->row_count; i++) {
+        uint32_t earlier = covering(program, &buckets, i), key = key_of(program, &program->rows[i]);
+        if (earlier != ROW_NONE) {
+            struct json_place place = place_of(&program->rows[i]);
+            json_warn(program->problems, &place, "never decides: row %s matches wherever it would",
+                      program->rows[earlier].id);
+        }
+        buckets.next[i] = buckets.first[key];
+        buckets.first[key] = i;
+    }
+    free(buckets.first);
+    free(buckets.next);
+}
+
+void program_warn(const struct rules_program *program)
+{
+    warn_equivalence(program);
+    warn_lists(program);
+    for (uint32_t i = 0; i < program->row_count; i++) {
+        warn_constants(program, &program->rows[i]);
+        warn_row(program, &program->rows[i]);
+    }
+    warn_unreachable(program);
+}

@@ -1,0 +1,184 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "control/json_internal.h"
+#include "control/rules_json.h"
+
+static const char *text_of(const cJSON *object, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsString(value) ? value->valuestring : "";
+}
+
+/* JSON text of a member, "none" where it is absent; the caller frees it. */
+static char *print_member(const cJSON *object, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (value)
+        return cJSON_PrintUnformatted(value);
+    char *none = json_grow(NULL, sizeof "none");
+    memcpy(none, "none", sizeof "none");
+    return none;
+}
+
+static bool differs(const cJSON *before, const cJSON *after, const char *name)
+{
+    const cJSON *a = cJSON_GetObjectItemCaseSensitive(before, name), *b = cJSON_GetObjectItemCaseSensitive(after, name);
+    return (a || b) && !cJSON_Compare(a, b, true);
+}
+
+static void say_members(FILE *out, const char *of, const cJSON *before, const cJSON *after, const char *const names[])
+{
+    for (unsigned i = 0; names[i]; i++) {
+        if (!differs(before, after, names[i]))
+            continue;
+        char *was = print_member(before, names[i]), *is = print_member(after, names[i]);
+        fprintf(out, "%s%s: %s, was %s\n", of, names[i], is, was);
+        free(was);
+        free(is);
+    }
+}
+
+static const cJSON *find_row(const cJSON *list, const char *id)
+{
+    const cJSON *row;
+    cJSON_ArrayForEach(row, list)
+    {
+        if (strcmp(text_of(row, "id"), id) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+static void say_row(FILE *out, const char *list_name, const cJSON *row, const char *what)
+{
+    fprintf(out, "%s: row %s %s: %s, %s\n", list_name, text_of(row, "id"), what, text_of(row, "verdict"),
+            text_of(row, "reason"));
+}
+
+/* Rows that both have must stand in one order, or the first match is another. */
+static void say_order(FILE *out, const char *list_name, const cJSON *before, const cJSON *after)
+{
+    const cJSON *old = before ? before->child : NULL;
+    const cJSON *row;
+    cJSON_ArrayForEach(row, after)
+    {
+        if (!find_row(before, text_of(row, "id")))
+            continue;
+        while (old && !find_row(after, text_of(old, "id")))
+            old = old->next;
+        if (old && strcmp(text_of(old, "id"), text_of(row, "id")) != 0) {
+            fprintf(out, "%s: rows stand in another order from row %s on, where row %s stood\n", list_name,
+                    text_of(row, "id"), text_of(old, "id"));
+            return;
+        }
+        old = old ? old->next : NULL;
+    }
+}
+
+static void say_list(FILE *out, const char *list_name, const cJSON *before, const cJSON *after)
+{
+    static const char *const members[] = {"from",        "to",    "when", "verdict", "reason",
+                                          "obligations", "until", "note", NULL};
+    const cJSON *row;
+    cJSON_ArrayForEach(row, after)
+    {
+        const cJSON *old = find_row(before, text_of(row, "id"));
+        char of[160];
+        snprintf(of, sizeof of, "%s: row %s: ", list_name, text_of(row, "id"));
+        if (old)
+            say_members(out, of, old, row, members);
+        else
+            say_row(out, list_name, row, "is new");
+    }
+    cJSON_ArrayForEach(row, before)
+    {
+        if (!find_row(after, text_of(row, "id")))
+            say_row(out, list_name, row, "is gone");
+    }
+    say_order(out, list_name, before, after);
+}
+
+static void say_venues(FILE *out, const cJSON *before, const cJSON *after)
+{
+    const cJSON *venue;
+    char name[96];
+    cJSON_ArrayForEach(venue, after)
+    {
+        const cJSON *old = cJSON_GetObjectItemCaseSensitive(before, venue->string);
+        snprintf(name, sizeof name, "venue %s", venue->string);
+        if (!old)
+            fprintf(out, "%s: class is new\n", name);
+        say_list(out, name, old, venue);
+    }
+    cJSON_ArrayForEach(venue, before)
+    {
+        if (!cJSON_GetObjectItemCaseSensitive(after, venue->string))
+            fprintf(out, "venue %s: class is gone with its %d rows\n", venue->string, cJSON_GetArraySize(venue));
+    }
+}
+
+static bool has_item(const cJSON *array, const cJSON *item)
+{
+    const cJSON *other;
+    cJSON_ArrayForEach(other, array)
+    {
+        if (cJSON_Compare(other, item, true))
+            return true;
+    }
+    return false;
+}
+
+static void say_items(FILE *out, const char *name, const cJSON *before, const cJSON *after)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, before)
+    {
+        char *text = has_item(after, item) ? NULL : cJSON_PrintUnformatted(item);
+        if (text)
+            fprintf(out, "%s: gone is %s\n", name, text);
+        free(text);
+    }
+    cJSON_ArrayForEach(item, after)
+    {
+        char *text = has_item(before, item) ? NULL : cJSON_PrintUnformatted(item);
+        if (text)
+            fprintf(out, "%s: new is %s\n", name, text);
+        free(text);
+    }
+}
+
+static bool valid(struct bytes text, struct json_problems *problems)
+{
+    uint8_t *program;
+    size_t size;
+    bool ok = rules_compile(text, false, NULL, &program, &size, problems);
+    free(program);
+    return ok;
+}
+
+char *rules_diff(struct bytes before_text, struct bytes after_text, struct json_problems *problems)
+{
+    static const char *const members[] = {"version", "issued", "from", "to", "same_point_s", "note", NULL};
+    char *text = NULL;
+    size_t size = 0;
+    if (!valid(before_text, problems) || !valid(after_text, problems))
+        return NULL;
+    cJSON *before = json_parse(before_text, NULL), *after = json_parse(after_text, NULL);
+    FILE *out = open_memstream(&text, &size);
+    if (out) {
+        say_members(out, "", before, after, members);
+        say_items(out, "home", cJSON_GetObjectItemCaseSensitive(before, "home"),
+                  cJSON_GetObjectItemCaseSensitive(after, "home"));
+        say_items(out, "equivalence", cJSON_GetObjectItemCaseSensitive(before, "equivalence"),
+                  cJSON_GetObjectItemCaseSensitive(after, "equivalence"));
+        say_list(out, "city", cJSON_GetObjectItemCaseSensitive(before, "city"),
+                 cJSON_GetObjectItemCaseSensitive(after, "city"));
+        say_venues(out, cJSON_GetObjectItemCaseSensitive(before, "venues"),
+                   cJSON_GetObjectItemCaseSensitive(after, "venues"));
+        fclose(out);
+    }
+    cJSON_Delete(before);
+    cJSON_Delete(after);
+    return text;
+}
