@@ -161,6 +161,9 @@ int cli_rules(int argc, char **argv)
         {"check", cli_rules_check, "read a rule set file and report what is wrong with it"},
         {"diff", cli_rules_diff, "say what changes between two rule set files"},
         {"eval", cli_rules_eval, "compute a CertLogic expression"},
+        {"apply", cli_rules_apply, "put a rule set in force"},
+        {"show", cli_rules_show, "print the rule set applied last"},
+        {"rollback", cli_rules_rollback, "go back to an earlier rule set"},
     };
     return cli_dispatch("chengmen rules", commands, sizeof commands / sizeof commands[0], argc, argv);
 }
