@@ -8,6 +8,8 @@
 #define EVAL_ROOM_VALUES 262144
 #define EVAL_STEPS_MAX 10000000
 #define RESULT_NODES_MAX 1000000
+/* A member takes two; what is empty takes a place, since it is told from others by where it is. */
+#define VALUES_PER_NODE 3
 
 /* The data's values, made once for all paths. */
 struct data {
@@ -39,7 +41,7 @@ static struct value make_value(struct data *data, const cJSON *tree);
 static struct value make_object(struct data *data, const cJSON *tree, uint32_t count)
 {
     struct value_member *members = (struct value_member *)(data->values + data->used);
-    data->used += (size_t)count * 2;
+    data->used += count > 0 ? (size_t)count * 2 : 1;
     uint32_t i = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, tree)
@@ -52,7 +54,7 @@ static struct value make_object(struct data *data, const cJSON *tree, uint32_t c
 static struct value make_array(struct data *data, const cJSON *tree, uint32_t count)
 {
     struct value *items = data->values + data->used;
-    data->used += count;
+    data->used += count > 0 ? count : 1;
     uint32_t i = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, tree)
@@ -200,7 +202,7 @@ char *certlogic_eval(const cJSON *logic, const cJSON *data, char *error, size_t 
     struct certlogic_names names = {add_path, &eval, false};
     char *text = NULL;
     if (certlogic_validate(&root, &problems) && certlogic_compile(&root, &names, &constants, &code, &problems)) {
-        eval.data.values = json_grow(NULL, 2 * count_nodes(data) * sizeof *eval.data.values);
+        eval.data.values = json_grow(NULL, VALUES_PER_NODE * count_nodes(data) * sizeof *eval.data.values);
         eval.data.root = make_value(&eval.data, data);
         text = run(&eval, &(struct machine_code){code.instructions, code.count, constants.values, constants.count},
                    error, error_size);
