@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +8,8 @@
 
 #define EVAL_ROOM_VALUES 262144
 #define EVAL_STEPS_MAX 10000000
+/* Whole numbers below are written without an exponent, as ECMAScript does. */
+#define NUMBER_PLAIN_MAX 1e21
 #define RESULT_NODES_MAX 1000000
 /* A member takes two; what is empty takes a place, since it is told from others by where it is. */
 #define VALUES_PER_NODE 3
@@ -117,6 +120,22 @@ static cJSON *text_node(struct bytes text)
     return node;
 }
 
+/* The shortest text that reads back as the same number; cJSON's own writer drops digits beyond the fifteenth. */
+static cJSON *number_node(double number)
+{
+    char text[32];
+    if (number == trunc(number) && fabs(number) < NUMBER_PLAIN_MAX) {
+        snprintf(text, sizeof text, "%.0f", number + 0.0);
+        return cJSON_CreateRaw(strcmp(text, "-0") == 0 ? "0" : text);
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    return cJSON_CreateRaw(isfinite(number) ? text : "null");
+}
+
 /* NULL where it has more than `left` nodes: what stands for many values may be small in the machine's room. */
 static cJSON *result_node(const struct value *value, size_t *left)
 {
@@ -129,7 +148,7 @@ static cJSON *result_node(const struct value *value, size_t *left)
     case VALUE_BOOL:
         return cJSON_CreateBool(value->boolean);
     case VALUE_NUMBER:
-        return cJSON_CreateNumber(value->number);
+        return number_node(value->number);
     case VALUE_TEXT:
         return text_node(value_bytes(value));
     case VALUE_DATE_TIME:

@@ -427,12 +427,34 @@ static const struct node *eval(struct reference *r, const cJSON *e, const struct
     return array;
 }
 
+static void print_json(FILE *out, const cJSON *json)
+{
+    char separator = cJSON_IsArray(json) ? '[' : '{';
+    const cJSON *item;
+    if (cJSON_IsNumber(json)) {
+        double value = json->valuedouble;
+        fprintf(out, floor(value) == value ? "%.0f" : "%g", value == 0 ? 0 : value);
+    } else if (cJSON_IsArray(json) || cJSON_IsObject(json)) {
+        cJSON_ArrayForEach(item, json)
+        {
+            fputc(separator, out);
+            separator = ',';
+            if (item->string)
+                fprintf(out, "\"%s\":", item->string);
+            print_json(out, item);
+        }
+        fputs(json->child ? cJSON_IsArray(json) ? "]" : "}" : cJSON_IsArray(json) ? "[]" : "{}", out);
+    } else {
+        char *text = cJSON_PrintUnformatted(json);
+        fputs(text, out);
+        free(text);
+    }
+}
+
 static void print(FILE *out, const struct node *n)
 {
     if (n->kind == JSON) {
-        char *text = cJSON_PrintUnformatted(n->json);
-        fputs(text, out);
-        free(text);
+        print_json(out, n->json);
     } else if (n->kind == ARRAY) {
         for (size_t i = 0; i < n->count; i++) {
             fputc(i ? ',' : '[', out);
