@@ -27,13 +27,17 @@ static const char *const texts[] = {
     "2020-03-06T00:00:00Z",
     "2020",
     "2020-02",
-    "2021-02-29",
     "2020-03-06T00:00:00.5-1130",
     "2019-12-31T24:00:00",
-    "2020-13-01",
     "0000-01-01",
     "9999-12-31T23:00:00-23:59",
+    /* Dates that do not exist, which rule set files may not name. */
+    "2021-02-29",
+    "2020-13-01",
 };
+#define DATES_WRONG 2
+#define DATES_FIRST 10
+#define DATES_RIGHT ((uint32_t)COUNT(texts) - DATES_FIRST - DATES_WRONG)
 static const char *const numbers[] = {"0", "1", "-1", "2", "3730", "310000", "9007199254740991", "14", "-0"};
 static const char *const paths[] = {"a",        "b",       "b.c",   "b.d",     "list",  "list.0",
                                     "list.1.c", "dates.0", "dates", "nothing", "x.y.z", ""};
@@ -60,7 +64,8 @@ static const char *const fact_paths[] = {
 
 static void random_text(struct random_logic *random, FILE *out)
 {
-    fprintf(out, "\"%s\"", texts[random_below(random, COUNT(texts))]);
+    uint32_t count = (uint32_t)COUNT(texts) - (random->facts ? DATES_WRONG : 0);
+    fprintf(out, "\"%s\"", texts[random_below(random, count)]);
 }
 
 static void random_scalar(struct random_logic *random, FILE *out)
@@ -118,7 +123,7 @@ static void random_plus_time(struct random_logic *random, FILE *out, unsigned de
     static const char *const amounts[] = {"0", "1", "-1", "14", "-18", "1000", "-13", "100000000"};
     fputs("{\"plusTime\":[", out);
     if (random_below(random, 2))
-        random_text(random, out);
+        fprintf(out, "\"%s\"", texts[DATES_FIRST + random_below(random, DATES_RIGHT)]);
     else
         expression(random, out, depth, lambda);
     fprintf(out, ",%s,\"%s\"]}", amounts[random_below(random, COUNT(amounts))], units[random_below(random, 4)]);
