@@ -44,6 +44,7 @@ struct dataplane {
     struct worker *workers[CONFIG_WORKERS_MAX];
     struct publisher *publisher;
     struct oscore *oscore;
+    struct admit *admit;
     struct follower *follower;
 };
 
@@ -135,6 +136,16 @@ static bool start_oscore(struct dataplane *d, char *error, size_t error_size)
     return d->oscore;
 }
 
+static struct admit *make_admit(const struct config *config)
+{
+    return admit_create(&(struct admit_options){.points_max = config->points_max,
+                                                .point = {config->point_rate_per_s, config->point_burst},
+                                                .venue = {config->venue_rate_per_s, config->venue_burst},
+                                                .failure = ADMIT_FAILURE_DEFAULT,
+                                                .failure_all = ADMIT_FAILURE_ALL_DEFAULT,
+                                                .failures_max = ADMIT_FAILURES_MAX_DEFAULT});
+}
+
 static struct worker *make_worker(struct dataplane *d, unsigned number, uint64_t secret)
 {
     struct worker_terms terms = {.number = number,
@@ -142,6 +153,7 @@ static struct worker *make_worker(struct dataplane *d, unsigned number, uint64_t
                                  .config = &d->config,
                                  .ports = d->ports,
                                  .publisher = d->publisher,
+                                 .admit = d->admit,
                                  .answers = answers_new(d->config.answers_per_worker, secret),
                                  .park = park_new((uint64_t)d->config.store_deadline_us * 1000)};
     struct worker *worker = aligned_alloc(64, (sizeof *worker + 63) / 64 * 64);
@@ -164,7 +176,8 @@ static bool make_workers(struct dataplane *d, char *error, size_t error_size)
         return false;
     snprintf(error, error_size, "out of memory");
     d->publisher = publisher_new(d->config.worker_count);
-    d->follower = d->publisher ? follower_new(d->config.store, d->publisher, d->oscore) : NULL;
+    d->admit = make_admit(&d->config);
+    d->follower = d->publisher && d->admit ? follower_new(d->config.store, d->publisher, d->oscore) : NULL;
     if (!d->follower || getrandom(&secret, sizeof secret, 0) != sizeof secret)
         return false;
     for (uint32_t i = 0; i < d->config.worker_count; i++) {

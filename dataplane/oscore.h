@@ -26,7 +26,7 @@ struct oscore_worker; /* a worker's own */
 struct aead;
 
 /* Takes all memory, locked and left out of core dumps. `start` is greater than that of every earlier start of this
- * appliance (epoch.h), at most OSCORE_START_MAX. NULL where memory or randomness fails. */
+ * appliance (keys/number_file.h), at most OSCORE_START_MAX. NULL where memory or randomness fails. */
 struct oscore *oscore_create(uint32_t contexts_max, uint32_t start);
 void oscore_destroy(struct oscore *oscore);
 

@@ -15,8 +15,6 @@
 
 /* What sorting may take at once. */
 #define SORT_BYTES (64u << 20)
-/* State is written again only where that frees at least a segment and as much again as is written. */
-#define WORTH_BYTES LOG_SEGMENT_SIZE
 #define STEP_RECORDS (FOLD_STEP_BYTES / sizeof(struct subject_record))
 
 enum phase { PHASE_GATHER, PHASE_MERGE, PHASE_READY };
@@ -304,9 +302,11 @@ enum fold_status fold_commit(struct fold *fold, struct log_writer *writer)
     if (status != FOLD_MORE)
         return status;
     struct log_table table = {.number = fold->shape.number, .covers = fold->covers, .records = fold->shape.records};
-    bool worth = fold->log_bytes >= 2 * log_state_bytes(fold->state, fold->covers) + WORTH_BYTES;
     struct log_writer_info info;
     log_writer_info(writer, &info);
+    /* State is written again only where that frees a segment or more, and at least as much as is written. */
+    uint64_t state_bytes = log_state_bytes(fold->state, fold->covers);
+    bool worth = info.segments > 1 && fold->log_bytes >= 2 * state_bytes + fold->log_bytes / info.segments;
     table.state_from = worth ? info.last + 1 : info.first;
     if (worth)
         status = append_state(fold, writer);

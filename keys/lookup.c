@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define REAP_MAX 64
+#define TRIES_MAX 8
 
 /* One read under way, or a free place. */
 struct slot {
@@ -13,6 +14,7 @@ struct slot {
     uint64_t table; /* number of the one that is read */
     uint64_t page;
     unsigned chain; /* pages read before this one */
+    unsigned tries; /* of this page */
     unsigned next_free;
 };
 
@@ -84,25 +86,39 @@ static void put(struct lookup *lookup, unsigned i, const struct table *table, ui
     slot->table = table->shape.number;
     slot->page = page;
     slot->chain = chain;
+    slot->tries = 0;
     disk_queue_put(lookup->queue, i, table_page_offset(page));
 }
 
-enum lookup_status lookup_start(struct lookup *lookup, const struct store_view *view,
-                                const uint8_t key[SUBJECT_KEY_SIZE], uint64_t cookie, struct subject_record *out)
+/* What memory alone says; LOOKUP_PENDING where the table must be asked. A record in the overlay is newer than the
+ * table's, unless its change came late: then only the versions tell. */
+static enum lookup_status ask_memory(const struct store_view *view, const uint8_t key[SUBJECT_KEY_SIZE],
+                                     struct subject_record *out)
 {
-    if (overlay_get(view->overlay, key, out))
-        return of_record(out);
-    if (atomic_load_explicit(view->incomplete, memory_order_acquire))
-        return LOOKUP_DAMAGED;
     const struct table *table = view->table;
+    bool over = overlay_get(view->overlay, key, out);
+    if (over && (!table || out->version >= table->shape.version_max))
+        return of_record(out);
+    if (!over && atomic_load_explicit(view->incomplete, memory_order_acquire))
+        return LOOKUP_DAMAGED;
     if (!table)
         return LOOKUP_ABSENT;
     if (table->file < 0)
         return LOOKUP_DAMAGED;
     if (table->filter && !filter_contains(table->filter, key))
-        return LOOKUP_ABSENT;
+        return over ? of_record(out) : LOOKUP_ABSENT;
+    return LOOKUP_PENDING;
+}
+
+enum lookup_status lookup_start(struct lookup *lookup, const struct store_view *view,
+                                const uint8_t key[SUBJECT_KEY_SIZE], uint64_t cookie, struct subject_record *out)
+{
+    enum lookup_status status = ask_memory(view, key, out);
+    if (status != LOOKUP_PENDING)
+        return status;
     if (lookup->free == lookup->depth)
         return LOOKUP_BUSY;
+    const struct table *table = view->table;
     if (!use_table(lookup, table))
         return LOOKUP_FAILED;
     unsigned i = lookup->free;
@@ -121,16 +137,27 @@ void lookup_submit(struct lookup *lookup)
     disk_queue_submit(lookup->queue);
 }
 
+/* The later of what the overlay and the table have. */
+static enum lookup_status later(const struct store_view *view, const struct slot *slot, bool in_table,
+                                struct subject_record *out)
+{
+    struct subject_record over;
+    if (overlay_get(view->overlay, slot->key, &over) && (!in_table || over.version >= out->version)) {
+        *out = over;
+        return of_record(out);
+    }
+    return in_table ? of_record(out) : LOOKUP_ABSENT;
+}
+
 /* What a finished read means in the present view; LOOKUP_PENDING where another was put. */
 static enum lookup_status judge(struct lookup *lookup, const struct store_view *view, const struct disk_done *done,
                                 struct subject_record *out)
 {
     struct slot *slot = &lookup->slots[done->slot];
+    enum lookup_status status = ask_memory(view, slot->key, out);
+    if (status != LOOKUP_PENDING)
+        return status;
     const struct table *table = view->table;
-    if (overlay_get(view->overlay, slot->key, out))
-        return of_record(out);
-    if (!table || table->file < 0 || atomic_load_explicit(view->incomplete, memory_order_acquire))
-        return LOOKUP_DAMAGED;
     if (slot->table != table->shape.number) {
         if (!use_table(lookup, table))
             return LOOKUP_FAILED;
@@ -139,13 +166,18 @@ static enum lookup_status judge(struct lookup *lookup, const struct store_view *
     }
     if (done->result < 0)
         return LOOKUP_FAILED;
-    if (done->result != DISK_BLOCK_SIZE)
-        return LOOKUP_DAMAGED;
+    if (done->result != DISK_BLOCK_SIZE) {
+        /* A short read may be whole the next time; where the file ends it never is. */
+        if (++slot->tries == TRIES_MAX)
+            return LOOKUP_DAMAGED;
+        disk_queue_put(lookup->queue, done->slot, table_page_offset(slot->page));
+        return LOOKUP_PENDING;
+    }
     switch (table_page_find(disk_queue_room(lookup->queue, done->slot), &table->shape, slot->page, slot->key, out)) {
     case TABLE_FOUND:
-        return of_record(out);
+        return later(view, slot, true, out);
     case TABLE_ABSENT:
-        return LOOKUP_ABSENT;
+        return later(view, slot, false, out);
     case TABLE_DAMAGED:
         return LOOKUP_DAMAGED;
     case TABLE_NEXT:

@@ -132,7 +132,8 @@ static bool open_table(struct store *store)
         return false;
     if (table_file_open(store->disk, &store->identity, store->wanted.number, &table->file, &table->shape) < 0) {
         table->file = -1;
-        table->shape = (struct table_shape){.number = store->wanted.number, .covers = store->wanted.covers};
+        table->shape = (struct table_shape){
+            .number = store->wanted.number, .covers = store->wanted.covers, .version_max = UINT64_MAX};
     } else if (filter_open(store->disk, &store->identity, store->wanted.number, &table->filter) < 0) {
         table->filter = NULL;
     }

@@ -32,7 +32,8 @@ struct table_shape {
     uint64_t records;
     uint64_t homes; /* pages that are some record's home */
     uint64_t pages;
-    uint64_t covers; /* subject changes up to this sequence of the log are in it */
+    uint64_t covers;      /* subject changes up to this sequence of the log are in it */
+    uint64_t version_max; /* of all its records: a change of that version or a later one is newer than what it says */
 };
 
 static inline uint64_t table_home(const struct table_shape *shape, const uint8_t key[SUBJECT_KEY_SIZE])

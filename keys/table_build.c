@@ -101,6 +101,8 @@ int table_build_put(struct table_build *build, const struct subject_record *reco
     page->records[page->count++] = *record;
     memcpy(build->last_key, record->key, SUBJECT_KEY_SIZE);
     build->shape.records++;
+    if (build->shape.version_max < record->version)
+        build->shape.version_max = record->version;
     return filter_build_put(build->filter, record->key);
 }
 

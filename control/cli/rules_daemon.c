@@ -127,13 +127,3 @@ int cli_rules_rollback(int argc, char **argv)
     cJSON_Delete(result);
     return code;
 }
-
-int cli_rules(int argc, char **argv)
-{
-    static const struct cli_command commands[] = {
-        {"apply", cli_rules_apply, "put a rule set in force"},
-        {"show", cli_rules_show, "print the rule set applied last"},
-        {"rollback", cli_rules_rollback, "go back to an earlier rule set"},
-    };
-    return cli_dispatch("chengmen rules", commands, sizeof commands / sizeof commands[0], argc, argv);
-}

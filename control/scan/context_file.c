@@ -3,17 +3,14 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "dataplane/oscore_message.h"
+#include "keys/number_file.h"
 
 #define FILE_SIZE_MAX 4096
-#define NUMBER_TEXT_MAX 24
 
 static const char *const members[] = {"point",     "alg",          "master_secret", "master_salt",
                                       "sender_id", "recipient_id", "id_context"};
@@ -113,57 +110,12 @@ bool context_file_open(const char *path, struct context_file *out, char *error, 
     return read;
 }
 
-/* The number that stands in the file; 0 where there is no file yet. */
-static bool load_number(const char *path, uint64_t *number)
-{
-    char text[NUMBER_TEXT_MAX + 1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    *number = 0;
-    if (fd < 0)
-        return errno == ENOENT;
-    ssize_t size = read(fd, text, NUMBER_TEXT_MAX);
-    close(fd);
-    if (size <= 1 || text[size - 1] != '\n')
-        return false;
-    text[size - 1] = 0;
-    if (text[strspn(text, "0123456789")])
-        return false;
-    errno = 0;
-    *number = strtoull(text, NULL, 10);
-    return errno == 0;
-}
-
-static bool sync_folder(const char *path)
-{
-    char copy[4096];
-    snprintf(copy, sizeof copy, "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return done;
-}
-
-/* The old number or the new one, whatever happens. */
-static bool store_number(const char *path, uint64_t number)
-{
-    char text[NUMBER_TEXT_MAX], fresh[4096 + 8];
-    int size = snprintf(text, sizeof text, "%" PRIu64 "\n", number);
-    snprintf(fresh, sizeof fresh, "%s.new", path);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return false;
-    bool written = write(fd, text, (size_t)size) == size && fsync(fd) == 0;
-    return close(fd) == 0 && written && rename(fresh, path) == 0 && sync_folder(path);
-}
-
 static bool reserve(struct context_file *file)
 {
     uint64_t number;
     if (flock(file->lock, LOCK_EX) != 0)
         return false;
-    bool done = load_number(file->sequence_path, &number) && number <= OSCORE_SEQUENCE_LIMIT - SEQUENCE_BLOCK &&
-                store_number(file->sequence_path, number + SEQUENCE_BLOCK);
+    bool done = number_file_take(file->sequence_path, SEQUENCE_BLOCK, OSCORE_SEQUENCE_LIMIT, &number);
     flock(file->lock, LOCK_UN);
     if (!done)
         return false;

@@ -201,6 +201,20 @@ static bool may_verify(const struct ed25519_check *check)
            !point_encoding_has_small_order(check->signature);
 }
 
+/* Asks for the signature and the first kilobyte of the message, into the second-level cache: a burst's first reads all
+ * at once, instead of a wait for each. Inlined, because gcc 12 drops calls of functions that only prefetch. */
+static inline __attribute__((always_inline)) void fetch(const struct ed25519_check *check)
+{
+    enum { LINE = 64, FETCH_MAX = 1024, LOW_LOCALITY = 2 };
+    __builtin_prefetch(check->signature, 0, LOW_LOCALITY);
+    __builtin_prefetch(check->signature + 63, 0, LOW_LOCALITY);
+    size_t length = check->length < FETCH_MAX ? check->length : FETCH_MAX;
+    for (size_t at = 0; at < length; at += LINE)
+        __builtin_prefetch(check->message + at, 0, LOW_LOCALITY);
+    if (length > 0)
+        __builtin_prefetch(check->message + length - 1, 0, LOW_LOCALITY);
+}
+
 void ed25519_verify_burst(const struct ed25519_check checks[], bool valid[], unsigned n)
 {
     assert(n >= 1 && n <= ED25519_BURST_MAX);
@@ -209,6 +223,8 @@ void ed25519_verify_burst(const struct ed25519_check checks[], bool valid[], uns
             valid[i] = sodium_verifies(&checks[i]);
         return;
     }
+    for (unsigned i = 0; i < n; i++)
+        fetch(&checks[i]);
     const struct ed25519_check *worth[ED25519_BURST_MAX];
     bool verdict[ED25519_BURST_MAX];
     unsigned count = 0;

@@ -95,28 +95,23 @@ static bool is_zero(const struct wide *a)
     return (a->limb[0] | a->limb[1] | a->limb[2] | a->limb[3] | a->limb[4]) == 0;
 }
 
-/* m d + n e modulo p for |m| + |n| <= 2^62 and tight d, e: a column is below 2^62 (2^53 + 2^53), well below 2^117, so
- * its carry is below 2^66 and 19 times it below 2^71, which a second pass carries on. */
-static struct field combine(int64_t m, struct field d, int64_t n, struct field e)
+/* m d + n e modulo p for |m| + |n| <= 2^62 and tight d, e. A column is less than 2^62 (2^51 + 2^14) in size, so 2^62
+ * times the limbs of 2 p make every column positive and leave it below 2^115: carries fit 64 bits but for the last,
+ * below 2^64 + 2^13, which is carried on 19-fold in 128 bits. */
+static struct field combine(int64_t m, const struct field *d, int64_t n, const struct field *e)
 {
-    if (m < 0)
-        d = field_subtract(field_zero, d);
-    if (n < 0)
-        e = field_subtract(field_zero, e);
-    uint64_t size_m = m < 0 ? -(uint64_t)m : (uint64_t)m;
-    uint64_t size_n = n < 0 ? -(uint64_t)n : (uint64_t)n;
     struct field out;
     unsigned __int128 carry = 0;
     for (unsigned i = 0; i < 5; i++) {
-        carry += (unsigned __int128)size_m * d.limb[i] + (unsigned __int128)size_n * e.limb[i];
+        uint64_t twice_p = (UINT64_C(1) << 52) - (i == 0 ? 38 : 2);
+        __int128 sum = (__int128)m * (int64_t)d->limb[i] + (__int128)n * (int64_t)e->limb[i];
+        carry += ((unsigned __int128)twice_p << STEP_BITS) + (unsigned __int128)sum;
         out.limb[i] = (uint64_t)carry & FIELD_LIMB_MASK;
         carry >>= 51;
     }
-    carry *= 19;
-    carry += out.limb[0];
+    carry = 19 * carry + out.limb[0];
     out.limb[0] = (uint64_t)carry & FIELD_LIMB_MASK;
-    carry >>= 51;
-    carry += out.limb[1];
+    carry = (carry >> 51) + out.limb[1];
     out.limb[1] = (uint64_t)carry & FIELD_LIMB_MASK;
     out.limb[2] += (uint64_t)(carry >> 51);
     return out;
@@ -145,8 +140,8 @@ struct field field_invert(struct field a)
         uint64_t low_g = (uint64_t)g.limb[0] | (uint64_t)g.limb[1] << 62;
         delta = divide_steps(delta, low_f, low_g, &s);
         apply(&f, &g, &s);
-        struct field next = combine(s.u, d, s.v, e);
-        e = combine(s.q, d, s.r, e);
+        struct field next = combine(s.u, &d, s.v, &e);
+        e = combine(s.q, &d, s.r, &e);
         d = next;
         round++;
     }

@@ -1,0 +1,40 @@
+/* Who may ask, how often. The order is the cheapest first: what fails before it is authentic is answered within a
+ * budget a source and a kid, so that forged requests bring no flood of errors onto the network; an authentic request
+ * takes from its point's budget, then from its venue's. The appliance's own load is overload.h's.
+ *
+ * A forged source address costs its owner nothing: the budgets of failures decide only whether a failure is answered,
+ * never whether a request is heard. All functions take the time and are safe on all workers at once. */
+#pragma once
+
+#include "dataplane/meter.h"
+#include "dataplane/reasons.h"
+#include "keys/point.h"
+
+struct admit_options {
+    uint32_t points_max;
+    struct meter_rate point;       /* where a point's own record gives none */
+    struct meter_rate venue;       /* per_s 0: none */
+    struct meter_rate failure;     /* answered failures of a source prefix, and of a kid */
+    struct meter_rate failure_all; /* and of all together */
+    uint32_t failures_max;         /* prefixes and kids that are remembered */
+};
+
+/* What is right for an office of 100,000 points: see config.def for a point's own. */
+#define ADMIT_FAILURE_DEFAULT ((struct meter_rate){.per_s = 10, .burst = 20})
+#define ADMIT_FAILURE_ALL_DEFAULT ((struct meter_rate){.per_s = 10000, .burst = 1000})
+#define ADMIT_FAILURES_MAX_DEFAULT UINT32_C(65536)
+
+struct admit;
+/* NULL where there is no memory. */
+struct admit *admit_create(const struct admit_options *options);
+void admit_destroy(struct admit *admit);
+
+/* REASON_NONE, REASON_POINT_BUDGET or REASON_VENUE_BUDGET; with these, `*max_age_s` is when to come back, at least 1.
+ */
+enum reason admit_point(struct admit *admit, const struct point *point, uint64_t now_ns, uint32_t *max_age_s);
+
+/* A request that was not authentic ends in `why`. Returns `why` where it may be answered, else REASON_SOURCE_BUDGET.
+ * `family` is 4 or 6, the address as in keys/point.h; the kid is empty where there was none. IPv4 sources are budgeted
+ * by /24, IPv6 by /56. */
+enum reason admit_failure(struct admit *admit, unsigned family, const uint8_t *address, struct bytes kid,
+                          enum reason why, uint64_t now_ns);

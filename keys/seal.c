@@ -1,0 +1,137 @@
+#include "keys/seal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keys/cbor.h"
+#include "keys/secret_memory.h"
+
+static_assert(SEAL_OVERHEAD == crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES, "libsodium's secretbox");
+
+struct seal_key {
+    uint8_t key[crypto_secretbox_KEYBYTES];
+};
+
+static bool sync_folder(const char *path)
+{
+    char copy[4096];
+    snprintf(copy, sizeof copy, "%s", path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+/* A new key under a name of its own first, so that a crash leaves no half of one. */
+static bool create(const char *path, struct seal_key *key)
+{
+    char fresh[4096];
+    if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    randombytes_buf(key->key, sizeof key->key);
+    unlink(fresh);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return false;
+    bool written = write(fd, key->key, sizeof key->key) == sizeof key->key && fsync(fd) == 0;
+    /* link, not rename: it never replaces a key that somebody else has made in the meantime. */
+    bool done = close(fd) == 0 && written && link(fresh, path) == 0;
+    int number = errno;
+    unlink(fresh);
+    errno = number;
+    return done && sync_folder(path);
+}
+
+static const char *read_key(int fd, struct seal_key *key)
+{
+    struct stat about;
+    if (fstat(fd, &about) != 0)
+        return strerror(errno);
+    if (!S_ISREG(about.st_mode) || about.st_size != sizeof key->key)
+        return "not a key file";
+    if (about.st_mode & (S_IRWXO | S_IWGRP | S_IXGRP))
+        return "others may read or change it";
+    return read(fd, key->key, sizeof key->key) == sizeof key->key ? NULL : "cannot be read";
+}
+
+struct seal_key *seal_key_open(const char *path, enum seal_open how, char *error, size_t error_size)
+{
+    struct seal_key *key = secret_memory_take(sizeof *key, NULL);
+    if (!key || sodium_init() < 0) {
+        snprintf(error, error_size, "%s: no memory for a key", path);
+        seal_key_close(key);
+        return NULL;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT && how == SEAL_MAY_CREATE && (create(path, key) || errno == EEXIST))
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const char *why = fd < 0 ? strerror(errno) : read_key(fd, key);
+    if (fd >= 0)
+        close(fd);
+    if (!why)
+        return key;
+    snprintf(error, error_size, "%s: %s", path, why);
+    seal_key_close(key);
+    return NULL;
+}
+
+void seal_key_close(struct seal_key *key)
+{
+    secret_memory_give(key, sizeof *key);
+}
+
+size_t seal(const struct seal_key *key, struct bytes in, uint8_t *room, size_t size)
+{
+    if (size < SEAL_OVERHEAD || size - SEAL_OVERHEAD < in.length)
+        return 0;
+    randombytes_buf(room, crypto_secretbox_NONCEBYTES);
+    crypto_secretbox_easy(room + crypto_secretbox_NONCEBYTES, in.data, in.length, room, key->key);
+    return in.length + SEAL_OVERHEAD;
+}
+
+bool unseal(const struct seal_key *key, struct bytes in, uint8_t *room, size_t size, size_t *length)
+{
+    if (in.length < SEAL_OVERHEAD || in.length - SEAL_OVERHEAD > size)
+        return false;
+    *length = in.length - SEAL_OVERHEAD;
+    return crypto_secretbox_open_easy(room, in.data + crypto_secretbox_NONCEBYTES,
+                                      in.length - crypto_secretbox_NONCEBYTES, in.data, key->key) == 0;
+}
+
+size_t point_encode_sealed(const struct point *point, const struct seal_key *key, uint8_t *room, size_t size)
+{
+    if (point->oscore.alg == POINT_OSCORE_NONE)
+        return point_encode(point, room, size);
+    uint8_t plain[POINT_ENCODED_MAX], sealed[POINT_ENCODED_MAX + SEAL_OVERHEAD];
+    size_t plain_size = point_encode(point, plain, sizeof plain);
+    size_t sealed_size = plain_size ? seal(key, (struct bytes){plain, plain_size}, sealed, sizeof sealed) : 0;
+    sodium_memzero(plain, sizeof plain);
+    if (sealed_size == 0)
+        return 0;
+    struct cbor_writer out = cbor_write(room, size);
+    cbor_put_bytes(&out, (struct bytes){sealed, sealed_size});
+    return cbor_written(&out).length;
+}
+
+bool point_decode_sealed(struct bytes in, const struct seal_key *key, struct point *out)
+{
+    struct cbor_reader reader = cbor_read(in);
+    if (in.length == 0 || cbor_peek(&reader) != CBOR_BYTES)
+        return point_decode(in, out);
+    uint8_t plain[POINT_ENCODED_MAX];
+    size_t size;
+    struct bytes sealed = cbor_take_bytes(&reader);
+    bool read = cbor_done(&reader) && key && unseal(key, sealed, plain, sizeof plain, &size) &&
+                point_decode((struct bytes){plain, size}, out);
+    sodium_memzero(plain, sizeof plain);
+    return read;
+}

@@ -1,0 +1,29 @@
+/* Sealing of secrets at rest: XSalsa20-Poly1305 (libsodium's secretbox) under a key of 32 random bytes that stays in a
+ * file on the appliance, beside nothing that is copied elsewhere: a store directory, a backup or a replica of the log
+ * without that file gives no point's secret away. */
+#pragma once
+
+#include "keys/point.h"
+
+#define SEAL_OVERHEAD (24 + 16) /* nonce and tag */
+#define POINT_SEALED_MAX (POINT_ENCODED_MAX + SEAL_OVERHEAD + 3)
+
+struct seal_key; /* in memory that is locked, not dumped, not inherited */
+
+enum seal_open { SEAL_MUST_EXIST, SEAL_MAY_CREATE };
+
+/* Reads the key file; creates it, mode 0600 and durable, where it may and there is none. Refuses one that is not a
+ * regular file of that size, or that others than its owner and group may read. NULL with one line in `error`. */
+struct seal_key *seal_key_open(const char *path, enum seal_open how, char *error, size_t error_size);
+void seal_key_close(struct seal_key *key);
+
+/* Writes nonce, tag and ciphertext; returns in.length + SEAL_OVERHEAD, or 0 where `size` is too small. */
+size_t seal(const struct seal_key *key, struct bytes in, uint8_t *room, size_t size);
+/* False where it was sealed with another key or touched, or `size` is too small. */
+bool unseal(const struct seal_key *key, struct bytes in, uint8_t *room, size_t size, size_t *length);
+
+/* A point's record for the log: as point_encode where it has no security context, else that record sealed, in a CBOR
+ * byte string. `room` holds POINT_SEALED_MAX. */
+size_t point_encode_sealed(const struct point *point, const struct seal_key *key, uint8_t *room, size_t size);
+/* Takes both forms. A sealed record needs the key; without (NULL) it is not readable. */
+bool point_decode_sealed(struct bytes in, const struct seal_key *key, struct point *out);

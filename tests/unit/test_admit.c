@@ -1,0 +1,221 @@
+/* Budgets, failures and the worker's own load, with the time passed in. */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/admit.h"
+#include "dataplane/overload.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define START_NS (1000 * SECOND_NS)
+
+static struct admit *admit;
+
+static int begin(void **state)
+{
+    (void)state;
+    struct admit_options options = {.points_max = 1000,
+                                    .point = {50, 100},
+                                    .failure = {10, 20},
+                                    .failure_all = {1000, 500},
+                                    .venue = {200, 300},
+                                    .failures_max = 1024};
+    admit = admit_create(&options);
+    return admit ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    admit_destroy(admit);
+    return 0;
+}
+
+static struct point point_of(uint32_t id, const char *venue)
+{
+    struct point p = {.id = id};
+    strcpy(p.venue, venue);
+    return p;
+}
+
+static unsigned take(const struct point *p, unsigned tries, uint64_t now_ns)
+{
+    unsigned taken = 0;
+    uint32_t max_age_s;
+    for (unsigned i = 0; i < tries; i++)
+        taken += admit_point(admit, p, now_ns, &max_age_s) == REASON_NONE;
+    return taken;
+}
+
+static void a_budget_is_a_burst_and_then_its_rate(void **state)
+{
+    (void)state;
+    struct point p = point_of(1, "a");
+    uint32_t max_age_s;
+    assert_int_equal(take(&p, 500, START_NS), 100);
+    assert_int_equal(admit_point(admit, &p, START_NS, &max_age_s), REASON_POINT_BUDGET);
+    assert_int_equal(max_age_s, 1);
+    unsigned taken = 0;
+    for (unsigned ms = 1; ms <= 10000; ms++)
+        taken += take(&p, 1, START_NS + ms * UINT64_C(1000000));
+    assert_in_range(taken, 498, 502);
+    assert_int_equal(take(&p, 500, START_NS + 60 * SECOND_NS), 100);
+}
+
+static void a_points_own_rate_counts(void **state)
+{
+    (void)state;
+    struct point slow = point_of(2, "a"), fast = point_of(3, "b");
+    uint32_t max_age_s;
+    slow.rate_per_s = 1;
+    slow.burst = 1;
+    assert_int_equal(take(&slow, 5, START_NS), 1);
+    admit_point(admit, &slow, START_NS, &max_age_s);
+    assert_in_range(max_age_s, 1, 2);
+    assert_int_equal(take(&slow, 5, START_NS + SECOND_NS + SECOND_NS / 100), 1);
+    fast.rate_per_s = 1000000; /* above what a meter tells apart */
+    fast.burst = 250;
+    assert_int_equal(take(&fast, 300, START_NS), 250);
+}
+
+static void one_points_spending_is_not_anothers(void **state)
+{
+    (void)state;
+    for (uint32_t id = 0; id < 1000; id++) {
+        char venue[8];
+        snprintf(venue, sizeof venue, "%u", id);
+        struct point p = point_of(id, venue);
+        if (take(&p, 110, START_NS) != 100)
+            fail_msg("point %u", id);
+    }
+}
+
+static void a_venue_has_a_budget_of_its_own(void **state)
+{
+    (void)state;
+    uint32_t max_age_s;
+    for (uint32_t id = 10; id < 13; id++) {
+        struct point p = point_of(id, "mall");
+        assert_int_equal(take(&p, 100, START_NS), 100);
+    }
+    struct point last = point_of(13, "mall"), elsewhere = point_of(14, "metro");
+    assert_int_equal(admit_point(admit, &last, START_NS, &max_age_s), REASON_VENUE_BUDGET);
+    assert_int_equal(max_age_s, 1);
+    assert_int_equal(take(&elsewhere, 100, START_NS), 100);
+}
+
+static unsigned fail_from(uint32_t source, struct bytes kid, unsigned tries, uint64_t now_ns)
+{
+    unsigned answered = 0;
+    const uint8_t address[16] = {(uint8_t)(source >> 16), (uint8_t)(source >> 8), (uint8_t)source};
+    for (unsigned i = 0; i < tries; i++) {
+        enum reason why = admit_failure(admit, 4, address, kid, REASON_OSCORE_PROTECTION, now_ns);
+        assert_true(why == REASON_OSCORE_PROTECTION || why == REASON_SOURCE_BUDGET);
+        answered += why == REASON_OSCORE_PROTECTION;
+    }
+    return answered;
+}
+
+static void failures_are_answered_within_a_budget(void **state)
+{
+    (void)state;
+    const struct bytes none = {NULL, 0};
+    assert_int_equal(fail_from(1, none, 100, START_NS), 20);
+    assert_int_equal(fail_from(2, bytes_of_text("kid"), 10, START_NS), 10);
+    assert_int_equal(fail_from(3, bytes_of_text("kid"), 100, START_NS), 10); /* the same kid from elsewhere */
+    assert_int_equal(fail_from(1, none, 100, START_NS + 10 * SECOND_NS), 20);
+}
+
+static void a_million_sources_are_bounded_together(void **state)
+{
+    (void)state;
+    unsigned answered = 0;
+    for (uint32_t source = 0; source < 1000000; source++)
+        answered += fail_from(source, (struct bytes){NULL, 0}, 1, START_NS + source * UINT64_C(1000));
+    assert_in_range(answered, 1400, 1600); /* burst 500 and a second at 1000 */
+}
+
+#define BURST 64
+
+/* A second at `load` requests a second, of which a worker can judge `capacity`; half are of priority 0, half of 3. */
+struct outcome {
+    unsigned taken[2], refused[2];
+};
+
+static struct outcome run(struct overload *o, double load, double capacity, uint64_t *now_ns)
+{
+    struct outcome outcome = {{0}, {0}};
+    uint64_t until_ns = *now_ns + SECOND_NS;
+    double queue = 0;
+    unsigned number = 0;
+    while (*now_ns < until_ns) {
+        uint32_t frames = queue > BURST ? BURST : (uint32_t)queue;
+        double spent_ns = 500;
+        overload_poll(o, frames, *now_ns);
+        for (uint32_t i = 0; i < frames; i++, number++) {
+            bool taken = overload_take(o, number & 1 ? 3 : 0, *now_ns);
+            spent_ns += taken ? 1e9 / capacity : 100;
+            taken ? outcome.taken[number & 1]++ : outcome.refused[number & 1]++;
+        }
+        queue += load * spent_ns / 1e9 - frames;
+        if (queue > 1024)
+            queue = 1024; /* the port's own queue ends there */
+        *now_ns += (uint64_t)spent_ns;
+    }
+    return outcome;
+}
+
+static void what_can_be_judged_is_taken(void **state)
+{
+    (void)state;
+    struct overload o;
+    uint64_t now_ns = START_NS;
+    overload_init(&o, 0, BURST);
+    struct outcome half = run(&o, 50000, 100000, &now_ns);
+    assert_int_equal(half.refused[0] + half.refused[1], 0);
+    assert_in_range(half.taken[0] + half.taken[1], 49000, 51000);
+}
+
+static void ten_times_too_much_keeps_the_peak_and_sheds_the_last_class_first(void **state)
+{
+    (void)state;
+    struct overload o;
+    uint64_t now_ns = START_NS;
+    overload_init(&o, 0, BURST);
+    run(&o, 1000000, 100000, &now_ns);
+    struct outcome flood = run(&o, 1000000, 100000, &now_ns);
+    unsigned taken = flood.taken[0] + flood.taken[1];
+    assert_true(taken > 80000);
+    assert_true(flood.refused[0] + flood.refused[1] > 500000); /* told, not left in the port's queue */
+    assert_true(flood.taken[0] > flood.taken[1]);
+    run(&o, 50000, 100000, &now_ns);
+    struct outcome after = run(&o, 50000, 100000, &now_ns);
+    assert_int_equal(after.refused[0] + after.refused[1], 0);
+}
+
+static void a_pace_that_is_given_is_kept(void **state)
+{
+    (void)state;
+    struct overload o;
+    uint64_t now_ns = START_NS;
+    overload_init(&o, 20000, BURST);
+    struct outcome second = run(&o, 50000, 100000, &now_ns);
+    assert_in_range(second.taken[0] + second.taken[1], 19900, 20200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_budget_is_a_burst_and_then_its_rate, begin, end),
+        cmocka_unit_test_setup_teardown(a_points_own_rate_counts, begin, end),
+        cmocka_unit_test_setup_teardown(one_points_spending_is_not_anothers, begin, end),
+        cmocka_unit_test_setup_teardown(a_venue_has_a_budget_of_its_own, begin, end),
+        cmocka_unit_test_setup_teardown(failures_are_answered_within_a_budget, begin, end),
+        cmocka_unit_test_setup_teardown(a_million_sources_are_bounded_together, begin, end),
+        cmocka_unit_test(what_can_be_judged_is_taken),
+        cmocka_unit_test(ten_times_too_much_keeps_the_peak_and_sheds_the_last_class_first),
+        cmocka_unit_test(a_pace_that_is_given_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
