@@ -182,10 +182,14 @@ cJSON *point_json(const struct point *point)
 cJSON *point_secrets_json(const struct point *point)
 {
     const struct point_oscore *oscore = &point->oscore;
-    cJSON *out = cJSON_CreateObject(), *context = oscore_json(oscore);
-    add_hex(context, "master_secret", oscore->master_secret, oscore->master_secret_size);
-    add_hex(context, "master_salt", oscore->master_salt, oscore->master_salt_size);
-    cJSON_AddNumberToObject(out, "id", point->id);
-    cJSON_AddItemToObject(out, "oscore", context);
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddNumberToObject(out, "point", point->id);
+    cJSON_AddNumberToObject(out, "alg", oscore->alg);
+    add_hex(out, "master_secret", oscore->master_secret, oscore->master_secret_size);
+    add_hex(out, "master_salt", oscore->master_salt, oscore->master_salt_size);
+    add_hex(out, "sender_id", oscore->point_id, oscore->point_id_size);
+    add_hex(out, "recipient_id", oscore->appliance_id, oscore->appliance_id_size);
+    if (oscore->id_context_size > 0)
+        add_hex(out, "id_context", oscore->id_context, oscore->id_context_size);
     return out;
 }

@@ -17,6 +17,7 @@
 #include "dataplane/epoch.h"
 #include "dataplane/follower.h"
 #include "dataplane/port_dpdk.h"
+#include "dataplane/privilege.h"
 #include "dataplane/telemetry.h"
 #include "dataplane/wake.h"
 #include "dataplane/worker.h"
@@ -200,13 +201,26 @@ static void idle(unsigned empty_polls)
         nanosleep(&nap, NULL);
 }
 
+/* Virtual devices read and write descriptors; a NIC's queues are memory. */
+static enum privilege_port port_kind(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->port_count; i++)
+        if (strncmp(config->ports[i], "net_", 4) == 0)
+            return PRIVILEGE_PORT_KERNEL;
+    return PRIVILEGE_PORT_USER;
+}
+
 static int worker_main(void *context)
 {
     struct worker *worker = context;
     bool may_sleep = dataplane.config.idle == CONFIG_IDLE_SLEEP;
     unsigned empty_polls = 0;
+    char error[256];
     if (!worker_start_thread(worker))
         return fail("worker", "its io_uring cannot be started");
+    if (!privilege_drop_capabilities(error, sizeof error) ||
+        !privilege_confine_worker(port_kind(&dataplane.config), error, sizeof error))
+        return fail("worker", error);
     publisher_enter(worker->publisher, worker->number);
     while (!stopping) {
         empty_polls = worker_step(worker) > 0 ? 0 : empty_polls + (empty_polls < POLLS_BEFORE_SLEEP);
@@ -242,8 +256,12 @@ static int run(struct dataplane *d)
     if (!make_workers(d, error, sizeof error))
         return fail("start", error);
     telemetry_start(d->workers, d->config.worker_count, d->follower);
+    if (!privilege_change_user(d->config.user, error, sizeof error) || !privilege_confine_process(error, sizeof error))
+        return fail("privileges", error);
     for (uint32_t i = 0; i < d->config.worker_count; i++)
         rte_eal_remote_launch(worker_main, d->workers[i], i + 1);
+    if (!privilege_drop_capabilities(error, sizeof error))
+        return fail("privileges", error);
     printf("chengmen-dataplane: %u workers, signatures by %s\n", d->config.worker_count, ed25519_engine_name());
     fflush(stdout);
     follow(d);
