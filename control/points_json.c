@@ -47,15 +47,21 @@ static void take_hex(const struct json_place *object, const char *name, size_t l
         json_refuse(problems, &place, "%zu to %zu bytes in hexadecimal are wanted", least, most);
 }
 
-/* What the appliance makes up: random secrets; ids from the point's number, so that no two points share one. The
- * appliance's id differs from every point's by its length. */
-static void make_oscore(struct point *point)
+void point_rotate(struct point *point)
 {
     struct point_oscore *oscore = &point->oscore;
     oscore->master_secret_size = 16;
     random_bytes(oscore->master_secret, oscore->master_secret_size);
     oscore->master_salt_size = sizeof oscore->master_salt;
     random_bytes(oscore->master_salt, sizeof oscore->master_salt);
+}
+
+/* What the appliance makes up: random secrets; ids from the point's number, so that no two points share one. The
+ * appliance's id differs from every point's by its length. */
+static void make_oscore(struct point *point)
+{
+    struct point_oscore *oscore = &point->oscore;
+    point_rotate(point);
     oscore->point_id_size = sizeof oscore->point_id;
     for (unsigned i = 0; i < sizeof oscore->point_id; i++)
         oscore->point_id[i] = (uint8_t)(point->id >> (24 - 8 * i));
