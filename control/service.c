@@ -23,6 +23,8 @@ static const struct {
     {"point.import", method_point_import},
     {"point.list", method_point_list},
     {"point.remove", method_point_remove},
+    {"point.revoke", method_point_revoke},
+    {"point.rotate", method_point_rotate},
     {"rules.apply", method_rules_apply},
     {"rules.rollback", method_rules_rollback},
     {"rules.show", method_rules_show},
