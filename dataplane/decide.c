@@ -228,21 +228,14 @@ static bool begin(struct evaluation *evaluation, const struct rule_set *rules, c
  * that no fact rules out, or that one errs on, are tried. */
 static void decide_by_index(struct evaluation *evaluation, const struct rule_list *list, struct decision *out)
 {
-    const uint64_t *fails[FACT_COUNT], *errs[FACT_COUNT];
-    uint32_t errs_count = 0;
-    for (uint32_t i = 0; i < list->column_count; i++) {
-        const struct rule_column *column = &list->columns[i];
-        size_t offset = (size_t)rule_column_class(column, evaluation->facts) * list->words;
-        fails[i] = column->fails + offset;
-        if (column->errs)
-            errs[errs_count++] = column->errs + offset;
-    }
+    struct rule_verdicts verdicts;
+    rule_index_find(list, evaluation->facts, &verdicts);
     for (uint32_t word = 0; word < list->words; word++) {
         uint64_t failing = 0, erring = 0;
         for (uint32_t i = 0; i < list->column_count; i++)
-            failing |= fails[i][word];
-        for (uint32_t i = 0; i < errs_count; i++)
-            erring |= errs[i][word];
+            failing |= verdicts.fails[i][word];
+        for (uint32_t i = 0; i < verdicts.errs_count; i++)
+            erring |= verdicts.errs[i][word];
         uint32_t left = list->row_count - word * 64;
         uint64_t candidates = (~failing | erring) & (left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX);
         for (; candidates != 0; candidates &= candidates - 1) {

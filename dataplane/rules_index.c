@@ -1,9 +1,7 @@
 #include <stdlib.h>
 
-#include "dataplane/date_time.h"
 #include "dataplane/rules_internal.h"
 
-#define SHANGHAI_OFFSET_S 28800
 #define CLASS_ABSENT 0
 #define CLASS_OTHER_TEXT 1
 #define SLOT_FREE 0
@@ -72,16 +70,13 @@ uint32_t text_table_find(const struct text_table *table, struct bytes text)
 }
 
 /* The order of a fact's values as one number; texts have none. */
-static int64_t scalar(enum fact fact, const union fact_value *value)
+static inline int64_t scalar(const struct rule_column *column, const union fact_value *value)
 {
-    switch (fact_type(fact)) {
-    case FACT_TYPE_INT:
+    if (column->kind == COLUMN_INT)
         return value->integer;
-    case FACT_TYPE_TEXTS:
+    if (column->kind == COLUMN_TEXTS)
         return value->text.length > 0 && value->text.data[0] != 0x80;
-    default:
-        return value->number < INT64_MAX ? (int64_t)value->number : INT64_MAX;
-    }
+    return value->number < INT64_MAX ? (int64_t)value->number : INT64_MAX;
 }
 
 static uint32_t breaks_not_above(const struct rule_column *column, int64_t number)
@@ -102,341 +97,24 @@ static uint32_t breaks_not_above(const struct rule_column *column, int64_t numbe
     return low;
 }
 
-uint32_t rule_column_class(const struct rule_column *column, const struct facts *facts)
+static inline uint32_t column_class(const struct rule_column *column, const struct facts *facts)
 {
     const union fact_value *value = &facts->value[column->fact];
     if (!fact_present(facts, column->fact))
         return CLASS_ABSENT;
-    if (column->is_text)
+    if (column->kind == COLUMN_TEXT)
         return CLASS_OTHER_TEXT + text_table_find(&column->texts, value->text);
-    return 1 + breaks_not_above(column, scalar(column->fact, value));
+    return 1 + breaks_not_above(column, scalar(column, value));
 }
 
-static bool is_text_fact(enum fact fact)
+void rule_index_find(const struct rule_list *list, const struct facts *facts, struct rule_verdicts *out)
 {
-    return fact_type(fact) == FACT_TYPE_TEXT;
-}
-
-static bool is_time_fact(enum fact fact)
-{
-    return fact_type(fact) == FACT_TYPE_TIME || fact_type(fact) == FACT_TYPE_DAY;
-}
-
-/* A time compared as a text has no classes to speak of. */
-static bool indexable(const struct rule_test *test)
-{
-    return test->kind != TEST_CODE && !(test->kind == TEST_ANY_OF && is_time_fact(test->fact));
-}
-
-/* The lists of breaks of a column while it is made. */
-struct breaks {
-    int64_t *items;
-    size_t count, room;
-    bool failed;
-};
-
-static void add_break(struct breaks *breaks, int64_t at)
-{
-    if (breaks->failed)
-        return;
-    if (breaks->count == breaks->room) {
-        breaks->room = breaks->room ? breaks->room * 2 : 16;
-        int64_t *items = realloc(breaks->items, breaks->room * sizeof *items);
-        if (!items) {
-            breaks->failed = true;
-            return;
-        }
-        breaks->items = items;
-    }
-    breaks->items[breaks->count++] = at;
-}
-
-/* A break where seconds since 1970, shifted, reach `s`. */
-static void add_time_break(struct breaks *breaks, const struct rule_test *test, int64_t s)
-{
-    int64_t at;
-    if (__builtin_sub_overflow(s, test->shift, &at))
-        return;
-    if (fact_type(test->fact) == FACT_TYPE_DAY) {
-        if (__builtin_add_overflow(at, SHANGHAI_OFFSET_S + 86399, &at))
-            return;
-        at = at / 86400 - (at % 86400 < 0);
-    }
-    add_break(breaks, at);
-}
-
-static void add_range_breaks(struct breaks *breaks, const struct rule_test *test)
-{
-    int64_t above = test->high < INT64_MAX ? test->high + 1 : INT64_MAX;
-    if (!is_time_fact(test->fact)) {
-        add_break(breaks, test->low);
-        if (test->high < INT64_MAX)
-            add_break(breaks, above);
-        return;
-    }
-    const int64_t s_max = (int64_t)DATE_TIME_S_MAX;
-    add_time_break(breaks, test, test->low);
-    add_time_break(breaks, test, above);
-    add_time_break(breaks, test, s_max + 1);
-    add_time_break(breaks, test, -s_max);
-    add_break(breaks, fact_type(test->fact) == FACT_TYPE_DAY ? s_max / 86400 + 1 : s_max + 1);
-}
-
-static void add_constant_breaks(struct breaks *breaks, const struct value *constant)
-{
-    if (!value_is_integer(constant))
-        return;
-    add_break(breaks, (int64_t)constant->number);
-    add_break(breaks, (int64_t)constant->number + 1);
-}
-
-static void add_breaks(const struct rule_set *rules, struct breaks *breaks, const struct rule_test *test)
-{
-    /* Covers what is truthy, booleans, symbols and the emptiness of arrays. */
-    for (int64_t small = 0; small <= CLASS_COUNT; small++)
-        add_break(breaks, small);
-    if (test->kind == TEST_RANGE)
-        add_range_breaks(breaks, test);
-    if (test->kind != TEST_ANY_OF)
-        return;
-    const struct value *constant = &rules->constants[test->operand];
-    add_constant_breaks(breaks, constant);
-    for (uint32_t i = 0; constant->kind == VALUE_ARRAY && i < constant->length; i++)
-        add_constant_breaks(breaks, &constant->items[i]);
-}
-
-static int compare_breaks(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static void sort_breaks(struct breaks *breaks)
-{
-    size_t kept = 0;
-    if (breaks->count > 0)
-        qsort(breaks->items, breaks->count, sizeof *breaks->items, compare_breaks);
-    for (size_t i = 0; i < breaks->count; i++)
-        if (kept == 0 || breaks->items[i] != breaks->items[kept - 1])
-            breaks->items[kept++] = breaks->items[i];
-    breaks->count = kept;
-}
-
-/* What a column is made of: all its tests in the rows of the list, and for NOW the rows' dates. */
-typedef void visit_test(const struct rule_set *rules, const struct rule_test *test, void *context);
-
-static void visit_tests(const struct rule_set *rules, const struct rule_list *list, enum fact fact, visit_test *visit,
-                        void *context)
-{
-    for (uint32_t place = 0; place < list->row_count; place++) {
-        const struct rule_row *row = &rules->rows[rule_list_row(rules, list, place)];
-        for (uint32_t i = 0; i < row->test_count; i++) {
-            const struct rule_test *test = &rules->tests[row->first_test + i];
-            if (indexable(test) && test->fact == fact)
-                visit(rules, test, context);
-        }
-    }
-}
-
-static void count_texts(const struct rule_set *rules, const struct rule_test *test, void *context)
-{
-    uint32_t *count = context;
-    if (test->kind == TEST_ANY_OF)
-        *count += rules->constants[test->operand].kind == VALUE_ARRAY ? rules->constants[test->operand].length : 1;
-}
-
-static void add_texts(const struct rule_set *rules, const struct rule_test *test, void *context)
-{
-    struct text_table *texts = context;
-    if (test->kind != TEST_ANY_OF)
-        return;
-    const struct value *constant = &rules->constants[test->operand];
-    uint32_t count = constant->kind == VALUE_ARRAY ? constant->length : 1;
-    const struct value *items = constant->kind == VALUE_ARRAY ? constant->items : constant;
-    for (uint32_t i = 0; i < count; i++)
-        if (items[i].kind == VALUE_TEXT)
-            text_table_add(texts, value_bytes(&items[i]));
-}
-
-static bool make_text_classes(const struct rule_set *rules, const struct rule_list *list, struct rule_column *column)
-{
-    static const struct bytes empty = {(const uint8_t *)"", 0};
-    uint32_t count = 1;
-    visit_tests(rules, list, column->fact, count_texts, &count);
-    if (!text_table_make(&column->texts, count))
-        return false;
-    text_table_add(&column->texts, empty);
-    visit_tests(rules, list, column->fact, add_texts, &column->texts);
-    column->class_count = CLASS_OTHER_TEXT + 1 + column->texts.count;
-    return true;
-}
-
-static void collect_breaks(const struct rule_set *rules, const struct rule_test *test, void *context)
-{
-    add_breaks(rules, context, test);
-}
-
-static bool make_number_classes(const struct rule_set *rules, const struct rule_list *list, struct rule_column *column)
-{
-    struct breaks breaks = {0};
-    visit_tests(rules, list, column->fact, collect_breaks, &breaks);
-    for (uint32_t place = 0; column->fact == FACT_NOW && place < list->row_count; place++) {
-        const struct rule_row *row = &rules->rows[rule_list_row(rules, list, place)];
-        if (row->from_s > 0)
-            add_break(&breaks, (int64_t)(row->from_s < INT64_MAX ? row->from_s : INT64_MAX));
-        if (row->to_s < INT64_MAX)
-            add_break(&breaks, (int64_t)row->to_s);
-    }
-    column->breaks = breaks.items;
-    if (breaks.failed)
-        return false;
-    sort_breaks(&breaks);
-    column->break_count = (uint32_t)breaks.count;
-    column->class_count = 2 + column->break_count;
-    return true;
-}
-
-/* One value of each class: what a test says of it, it says of the whole class. */
-static void set_representative(const struct rule_column *column, uint32_t group, struct facts *facts)
-{
-    /* Longer than any constant may be, so that it is none of them. */
-    static const uint8_t other_text[RULE_TEXT_MAX + 1];
-    static const uint8_t no_texts[] = {0x80}, some_texts[] = {0x81};
-    if (group == CLASS_ABSENT)
-        return;
-    if (column->is_text) {
-        fact_set_text(facts, column->fact,
-                      group == CLASS_OTHER_TEXT ? (struct bytes){other_text, sizeof other_text}
-                                                : column->texts.texts[group - CLASS_OTHER_TEXT - 1]);
-        return;
-    }
-    /* Below the first break no unsigned fact ever is, but for a date before the first row's. */
-    int64_t number = group == 1 ? INT64_MIN : column->breaks[group - 2];
-    if (fact_type(column->fact) == FACT_TYPE_TEXTS)
-        fact_set_text(facts, column->fact, (struct bytes){number > 0 ? some_texts : no_texts, 1});
-    else if (fact_type(column->fact) == FACT_TYPE_INT)
-        fact_set_integer(facts, column->fact, number);
-    else
-        fact_set_number(facts, column->fact, number < 0 ? 0 : (uint64_t)number);
-}
-
-static void mark(const struct rule_set *rules, const struct rule_list *list, struct rule_column *column,
-                 const bool indexed[], const struct facts *facts, uint32_t group)
-{
-    for (uint32_t place = 0; place < list->row_count; place++) {
-        const struct rule_row *row = &rules->rows[rule_list_row(rules, list, place)];
-        uint64_t bit = UINT64_C(1) << place % 64;
-        size_t word = (size_t)group * list->words + place / 64;
-        uint64_t now = facts->value[FACT_NOW].number;
-        if (column->fact == FACT_NOW && group != CLASS_ABSENT && (now < row->from_s || now >= row->to_s))
-            column->fails[word] |= bit;
-        for (uint32_t i = 0; i < row->test_count; i++) {
-            const struct rule_test *test = &rules->tests[row->first_test + i];
-            bool in_index = indexable(test) && indexed[test->fact];
-            if (in_index && test->fact == column->fact) {
-                enum test_outcome outcome = rule_test_fact(rules, test, facts);
-                if (outcome == TEST_FAILS)
-                    column->fails[word] |= bit;
-                if (outcome == TEST_ERRS)
-                    column->errs[word] |= bit;
-            }
-            /* What stands behind a test that may err does not rule a row out. */
-            if (!in_index && (test->kind != TEST_CODE || rules->codes[test->operand].errs))
-                break;
-        }
-    }
-}
-
-static bool fill_column(const struct rule_set *rules, const struct rule_list *list, struct rule_column *column,
-                        const bool indexed[])
-{
-    size_t words = (size_t)column->class_count * list->words;
-    uint64_t any = 0;
-    column->fails = calloc(words + 1, sizeof *column->fails);
-    column->errs = calloc(words + 1, sizeof *column->errs);
-    if (!column->fails || !column->errs)
-        return false;
-    for (uint32_t group = 0; group < column->class_count; group++) {
-        struct facts facts = {0};
-        set_representative(column, group, &facts);
-        mark(rules, list, column, indexed, &facts, group);
-    }
-    for (size_t i = 0; i < words; i++)
-        any |= column->errs[i];
-    if (any == 0) {
-        free(column->errs);
-        column->errs = NULL;
-    }
-    return true;
-}
-
-static void find_facts(const struct rule_set *rules, const struct rule_list *list, bool used[])
-{
-    for (uint32_t place = 0; place < list->row_count; place++) {
-        const struct rule_row *row = &rules->rows[rule_list_row(rules, list, place)];
-        if (row->from_s > 0 || row->to_s < UINT64_MAX)
-            used[FACT_NOW] = true;
-        for (uint32_t i = 0; i < row->test_count; i++)
-            if (indexable(&rules->tests[row->first_test + i]))
-                used[rules->tests[row->first_test + i].fact] = true;
-    }
-}
-
-static void find_plain(const struct rule_set *rules, struct rule_list *list, const bool indexed[])
-{
-    for (uint32_t place = 0; place < list->row_count; place++) {
-        const struct rule_row *row = &rules->rows[rule_list_row(rules, list, place)];
-        bool plain = indexed[FACT_NOW] || (row->from_s == 0 && row->to_s == UINT64_MAX);
-        for (uint32_t i = 0; i < row->test_count; i++) {
-            const struct rule_test *test = &rules->tests[row->first_test + i];
-            plain = plain && indexable(test) && indexed[test->fact];
-        }
-        list->plain[place / 64] |= (uint64_t)plain << place % 64;
-    }
-}
-
-bool rule_index_make(const struct rule_set *rules, struct rule_list *list, uint64_t *words_left)
-{
-    bool used[FACT_COUNT] = {false}, indexed[FACT_COUNT] = {false};
-    find_facts(rules, list, used);
-    list->plain = calloc(list->words + 1, sizeof *list->plain);
-    list->columns = calloc(FACT_COUNT, sizeof *list->columns);
-    if (!list->plain || !list->columns)
-        return false;
-    for (unsigned fact = 0; fact < FACT_COUNT; fact++) {
-        struct rule_column *column = &list->columns[list->column_count];
-        if (!used[fact])
-            continue;
-        *column = (struct rule_column){.fact = (enum fact)fact, .is_text = is_text_fact((enum fact)fact)};
-        list->column_count++;
-        if (!(column->is_text ? make_text_classes : make_number_classes)(rules, list, column))
-            return false;
-        uint64_t words = 2 * (uint64_t)column->class_count * list->words;
-        if (words > *words_left) {
-            text_table_free(&column->texts);
-            free(column->breaks);
-            *column = (struct rule_column){0};
-            list->column_count--;
-            continue;
-        }
-        *words_left -= words;
-        indexed[fact] = true;
-    }
-    for (uint32_t i = 0; i < list->column_count; i++)
-        if (!fill_column(rules, list, &list->columns[i], indexed))
-            return false;
-    find_plain(rules, list, indexed);
-    return true;
-}
-
-void rule_index_free(struct rule_list *list)
-{
+    out->errs_count = 0;
     for (uint32_t i = 0; i < list->column_count; i++) {
-        text_table_free(&list->columns[i].texts);
-        free(list->columns[i].breaks);
-        free(list->columns[i].fails);
-        free(list->columns[i].errs);
+        const struct rule_column *column = &list->columns[i];
+        size_t offset = (size_t)column_class(column, facts) * list->words;
+        out->fails[i] = column->fails + offset;
+        if (column->errs)
+            out->errs[out->errs_count++] = column->errs + offset;
     }
-    free(list->columns);
-    free(list->plain);
 }

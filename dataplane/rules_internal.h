@@ -60,10 +60,12 @@ uint32_t text_table_add(struct text_table *table, struct bytes text);
 /* 0 where it is not there. */
 uint32_t text_table_find(const struct text_table *table, struct bytes text);
 
+enum rule_column_kind { COLUMN_TEXT, COLUMN_TEXTS, COLUMN_INT, COLUMN_UINT };
+
 /* One fact's part of an index: the classes of its values, and for each class the rows it rules out. */
 struct rule_column {
     enum fact fact;
-    bool is_text;
+    enum rule_column_kind kind;
     struct text_table texts; /* class 1 + number; 1 for every other text */
     int64_t *breaks;         /* class 1 + breaks not above the value */
     uint32_t break_count;
@@ -118,8 +120,13 @@ static inline uint32_t rule_list_row(const struct rule_set *rules, const struct 
  * a fact whose column does not fit is not indexed. */
 bool rule_index_make(const struct rule_set *rules, struct rule_list *list, uint64_t *words_left);
 void rule_index_free(struct rule_list *list);
-/* The class of a fact's value; the facts may lack it. */
-uint32_t rule_column_class(const struct rule_column *column, const struct facts *facts);
+/* What each column says of the list's rows: `words` words each. */
+struct rule_verdicts {
+    const uint64_t *fails[FACT_COUNT]; /* list->column_count */
+    const uint64_t *errs[FACT_COUNT];
+    uint32_t errs_count;
+};
+void rule_index_find(const struct rule_list *list, const struct facts *facts, struct rule_verdicts *out);
 
 enum test_outcome { TEST_FAILS, TEST_HOLDS, TEST_ERRS };
 /* Of every kind but CODE. */
