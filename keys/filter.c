@@ -130,13 +130,16 @@ int filter_read(struct filter *filter, uint64_t bytes_max)
 
 int filter_load(struct disk *disk, const struct store_identity *identity, uint64_t number, struct filter **out)
 {
-    int result = filter_open(disk, identity, number, out);
+    struct filter *filter;
+    int result = filter_open(disk, identity, number, &filter);
     if (result < 0)
         return result;
-    while ((result = filter_read(*out, LOAD_BYTES)) > 0)
+    while ((result = filter_read(filter, LOAD_BYTES)) > 0)
         ;
-    if (result < 0)
-        filter_free(*out);
+    if (result == 0)
+        *out = filter;
+    else
+        filter_free(filter);
     return result;
 }
 

@@ -9,8 +9,7 @@
 #include "keys/filter_format.h"
 #include "keys/log_format.h"
 #include "keys/log_state.h"
-#include "keys/sorter.h"
-#include "keys/table.h"
+#include "keys/merge.h"
 #include "keys/table_format.h"
 
 /* What sorting may take at once. */
@@ -37,7 +36,7 @@ struct fold {
     struct sorter *sorter;
     struct table_scan *old;
     struct table_build *build;
-    const struct subject_record *old_record, *new_record; /* NULL: at the end */
+    struct merge merge;
     struct table_shape shape;
     struct fold_progress progress;
     char error[256];
@@ -156,23 +155,6 @@ static enum fold_status put_changes(struct fold *fold, const struct log_record *
     return FOLD_MORE;
 }
 
-static int next_old(struct fold *fold)
-{
-    int got = fold->old ? table_scan_next(fold->old, &fold->old_record) : 0;
-    if (got <= 0)
-        fold->old_record = NULL;
-    fold->progress.records_read += got > 0;
-    return got < 0 ? got : 0;
-}
-
-static int next_new(struct fold *fold)
-{
-    int got = sorter_next(fold->sorter, &fold->new_record);
-    if (got <= 0)
-        fold->new_record = NULL;
-    return got < 0 ? got : 0;
-}
-
 static enum fold_status merge_failed(struct fold *fold, int result)
 {
     if (result == -EBADMSG)
@@ -185,10 +167,7 @@ static enum fold_status begin_merge(struct fold *fold)
 {
     uint64_t records = sorter_count(fold->sorter) + (fold->old ? table_scan_shape(fold->old)->records : 0);
     int result = table_build_open(fold->disk, &fold->identity, fold->table.number + 1, records, &fold->build);
-    if (result == 0)
-        result = next_old(fold);
-    if (result == 0)
-        result = next_new(fold);
+    merge_begin(&fold->merge, fold->old, fold->sorter);
     fold->phase = PHASE_MERGE;
     return result == 0 ? FOLD_MORE : merge_failed(fold, result);
 }
@@ -213,30 +192,18 @@ static enum fold_status gather(struct fold *fold)
     return FOLD_MORE;
 }
 
-/* Puts the next record in the order of keys; of two with one key the later version, and of one version the log's. */
-static int merge_one(struct fold *fold)
-{
-    const struct subject_record *old = fold->old_record, *new = fold->new_record;
-    int order = !old ? 1 : !new ? -1 : memcmp(old->key, new->key, SUBJECT_KEY_SIZE);
-    const struct subject_record *latest = order < 0 ? old : order > 0 ? new : old->version > new->version ? old : new;
-    int result = table_build_put(fold->build, latest);
-    if (result == 0 && order <= 0)
-        result = next_old(fold);
-    if (result == 0 && order >= 0)
-        result = next_new(fold);
-    return result;
-}
-
 static enum fold_status merge(struct fold *fold)
 {
-    for (size_t i = 0; i < STEP_RECORDS && (fold->old_record || fold->new_record); i++) {
-        int result = merge_one(fold);
-        if (result < 0)
-            return merge_failed(fold, result);
+    const struct subject_record *record;
+    int got = 1;
+    for (size_t i = 0; i < STEP_RECORDS && (got = merge_next(&fold->merge, &record)) > 0; i++) {
+        int put = table_build_put(fold->build, record);
+        if (put < 0)
+            return merge_failed(fold, put);
         fold->progress.records_written++;
     }
-    if (fold->old_record || fold->new_record)
-        return FOLD_MORE;
+    if (got != 0)
+        return got > 0 ? FOLD_MORE : merge_failed(fold, got);
     int result = table_build_finish(fold->build, fold->covers, &fold->shape);
     if (result < 0)
         return merge_failed(fold, result);

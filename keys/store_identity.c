@@ -47,18 +47,19 @@ static int write_new(struct disk *disk, const struct identity_file *content)
     return result;
 }
 
-int store_identity_make(struct disk *disk, struct store_identity *out)
+/* `hash_key` may be NULL: then it is made too. */
+static int make(struct disk *disk, const uint8_t *hash_key, struct store_identity *out)
 {
-    int result = store_identity_read(disk, out);
-    if (result != -ENOENT)
-        return result;
     struct identity_file content = {.magic = IDENTITY_MAGIC};
     if (sodium_init() < 0)
         return -EIO;
     randombytes_buf(&content.id, sizeof(content.id));
-    randombytes_buf(content.hash_key, sizeof(content.hash_key));
+    if (hash_key)
+        memcpy(content.hash_key, hash_key, sizeof(content.hash_key));
+    else
+        randombytes_buf(content.hash_key, sizeof(content.hash_key));
     content.checksum = checksum(&content);
-    result = write_new(disk, &content);
+    int result = write_new(disk, &content);
     if (result == 0)
         result = disk_rename(disk, IDENTITY_NEW_NAME, STORE_IDENTITY_NAME);
     if (result == 0)
@@ -66,6 +67,18 @@ int store_identity_make(struct disk *disk, struct store_identity *out)
     if (result == 0)
         result = store_identity_read(disk, out);
     return result;
+}
+
+int store_identity_make(struct disk *disk, struct store_identity *out)
+{
+    int result = store_identity_read(disk, out);
+    return result == -ENOENT ? make(disk, NULL, out) : result;
+}
+
+int store_identity_adopt(struct disk *disk, const uint8_t hash_key[SUBJECT_HASH_KEY_SIZE], struct store_identity *out)
+{
+    int result = store_identity_read(disk, out);
+    return result == -ENOENT ? make(disk, hash_key, out) : result == 0 ? -EEXIST : result;
 }
 
 int store_hash_key(const char *directory, uint8_t out[SUBJECT_HASH_KEY_SIZE])

@@ -16,5 +16,8 @@ struct store_identity {
 int store_identity_read(struct disk *disk, struct store_identity *out);
 /* Reads it, or makes it durably where it is missing. Only for the holder of the lock. */
 int store_identity_make(struct disk *disk, struct store_identity *out);
+/* Makes it for a store whose subjects are hashed under a secret that exists (chengmen store restore). -EEXIST where
+ * there is one. */
+int store_identity_adopt(struct disk *disk, const uint8_t hash_key[SUBJECT_HASH_KEY_SIZE], struct store_identity *out);
 /* As store_identity_read, of the store in `directory`. */
 int store_hash_key(const char *directory, uint8_t out[SUBJECT_HASH_KEY_SIZE]);

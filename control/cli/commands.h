@@ -18,4 +18,5 @@ cli_function cli_rules_rollback;
 cli_function cli_rules_show;
 cli_function cli_scan;
 cli_function cli_status;
+cli_function cli_store;
 cli_function cli_verify_raw;

@@ -11,6 +11,7 @@ static const struct cli_command commands[] = {
     {"issue", cli_issue, "sign a credential as the reference issuer"},
     {"explain", cli_explain, "show every step of a decision"},
     {"scan", cli_scan, "ask for a verdict as a scanning point"},
+    {"store", cli_store, "the store itself: info, verify, compact, dump, restore"},
     {"verify-raw", cli_verify_raw, "check Ed25519 signatures, a JSON line each"},
 };
 
