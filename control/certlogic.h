@@ -46,6 +46,7 @@ bool certlogic_compile(const struct json_place *expression, const struct certlog
                        struct certlogic_constants *constants, struct certlogic_code *out,
                        struct json_problems *problems);
 
+#define CERTLOGIC_ERROR_MAX (JSON_POINTER_MAX + JSON_MESSAGE_MAX + 4)
 /* The value of an expression with its data, both JSON trees, as JSON text that the caller frees; NULL with one line in
  * `error`. It is computed by the dataplane's machine. */
 char *certlogic_eval(const cJSON *logic, const cJSON *data, char *error, size_t error_size);

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,7 +8,11 @@
 
 #define EVAL_ROOM_VALUES 262144
 #define EVAL_STEPS_MAX 10000000
+/* Whole numbers below are written without an exponent, as ECMAScript does. */
+#define NUMBER_PLAIN_MAX 1e21
 #define RESULT_NODES_MAX 1000000
+/* A member takes two; what is empty takes a place, since it is told from others by where it is. */
+#define VALUES_PER_NODE 3
 
 /* The data's values, made once for all paths. */
 struct data {
@@ -39,7 +44,7 @@ static struct value make_value(struct data *data, const cJSON *tree);
 static struct value make_object(struct data *data, const cJSON *tree, uint32_t count)
 {
     struct value_member *members = (struct value_member *)(data->values + data->used);
-    data->used += (size_t)count * 2;
+    data->used += count > 0 ? (size_t)count * 2 : 1;
     uint32_t i = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, tree)
@@ -52,7 +57,7 @@ static struct value make_object(struct data *data, const cJSON *tree, uint32_t c
 static struct value make_array(struct data *data, const cJSON *tree, uint32_t count)
 {
     struct value *items = data->values + data->used;
-    data->used += count;
+    data->used += count > 0 ? count : 1;
     uint32_t i = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, tree)
@@ -115,6 +120,22 @@ static cJSON *text_node(struct bytes text)
     return node;
 }
 
+/* The shortest text that reads back as the same number; cJSON's own writer drops digits beyond the fifteenth. */
+static cJSON *number_node(double number)
+{
+    char text[32];
+    if (number == trunc(number) && fabs(number) < NUMBER_PLAIN_MAX) {
+        snprintf(text, sizeof text, "%.0f", number + 0.0);
+        return cJSON_CreateRaw(strcmp(text, "-0") == 0 ? "0" : text);
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    return cJSON_CreateRaw(isfinite(number) ? text : "null");
+}
+
 /* NULL where it has more than `left` nodes: what stands for many values may be small in the machine's room. */
 static cJSON *result_node(const struct value *value, size_t *left)
 {
@@ -127,7 +148,7 @@ static cJSON *result_node(const struct value *value, size_t *left)
     case VALUE_BOOL:
         return cJSON_CreateBool(value->boolean);
     case VALUE_NUMBER:
-        return cJSON_CreateNumber(value->number);
+        return number_node(value->number);
     case VALUE_TEXT:
         return text_node(value_bytes(value));
     case VALUE_DATE_TIME:
@@ -200,7 +221,7 @@ char *certlogic_eval(const cJSON *logic, const cJSON *data, char *error, size_t 
     struct certlogic_names names = {add_path, &eval, false};
     char *text = NULL;
     if (certlogic_validate(&root, &problems) && certlogic_compile(&root, &names, &constants, &code, &problems)) {
-        eval.data.values = json_grow(NULL, 2 * count_nodes(data) * sizeof *eval.data.values);
+        eval.data.values = json_grow(NULL, VALUES_PER_NODE * count_nodes(data) * sizeof *eval.data.values);
         eval.data.root = make_value(&eval.data, data);
         text = run(&eval, &(struct machine_code){code.instructions, code.count, constants.values, constants.count},
                    error, error_size);

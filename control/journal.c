@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Changes since the last fold that fit memory: about 100 bytes each. */
@@ -13,8 +12,6 @@
 #define FOLD_RECORDS (UINT64_C(1) << 20)
 #define FOLD_SEGMENTS 16
 #define LOOKUP_DEPTH 4
-#define LOOKUP_TRIES 1000
-#define LOOKUP_PAUSE_NS 1000000
 
 static enum state_error apply(struct journal *journal, const struct log_record *record)
 {
@@ -202,25 +199,9 @@ void journal_fold_step(struct journal *journal, char *error, size_t error_size)
     }
 }
 
-enum journal_subject journal_subject(struct journal *journal, const uint8_t key[SUBJECT_KEY_SIZE],
-                                     struct subject_record *out)
+enum subject_found journal_subject(struct journal *journal, const uint8_t key[SUBJECT_KEY_SIZE],
+                                   struct subject_record *out)
 {
-    static const struct timespec pause = {.tv_nsec = LOOKUP_PAUSE_NS};
     struct store_view view = store_view(journal->subjects);
-    struct lookup_result result;
-    enum lookup_status status = lookup_start(journal->lookup, &view, key, 0, out);
-    if (status == LOOKUP_PENDING)
-        lookup_submit(journal->lookup);
-    for (unsigned tries = 0; status == LOOKUP_PENDING && tries < LOOKUP_TRIES; tries++) {
-        if (lookup_reap(journal->lookup, &view, &result, 1) == 1) {
-            status = result.status;
-            *out = result.record;
-        } else {
-            nanosleep(&pause, NULL);
-        }
-        lookup_submit(journal->lookup); /* a second page, where the first sends on to it */
-    }
-    return status == LOOKUP_FOUND    ? JOURNAL_SUBJECT_FOUND
-           : status == LOOKUP_ABSENT ? JOURNAL_SUBJECT_ABSENT
-                                     : JOURNAL_SUBJECT_FAILED;
+    return subject_find(journal->lookup, &view, key, out);
 }

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "control/state.h"
+#include "control/subject_lookup.h"
 #include "keys/fold.h"
-#include "keys/lookup.h"
 
 struct journal {
     struct log_writer *log;
@@ -35,7 +35,6 @@ bool journal_commit(struct journal *journal, char *error, size_t error_size);
 bool journal_folding(struct journal *journal);
 void journal_fold_step(struct journal *journal, char *error, size_t error_size);
 
-/* The latest record of a subject. ABSENT where it was removed too; FAILED where the disk does not say. */
-enum journal_subject { JOURNAL_SUBJECT_FOUND, JOURNAL_SUBJECT_ABSENT, JOURNAL_SUBJECT_FAILED };
-enum journal_subject journal_subject(struct journal *journal, const uint8_t key[SUBJECT_KEY_SIZE],
-                                     struct subject_record *out);
+/* The latest record of a subject. */
+enum subject_found journal_subject(struct journal *journal, const uint8_t key[SUBJECT_KEY_SIZE],
+                                   struct subject_record *out);

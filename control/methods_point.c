@@ -1,4 +1,4 @@
-/* point.import, point.list, point.remove, point.export. */
+/* point.import, point.list, point.remove, point.export, point.rotate, point.revoke. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -149,4 +149,40 @@ cJSON *method_point_export(struct service *service, const struct json_place *par
         return NULL;
     }
     return point ? point_secrets_json(point) : NULL;
+}
+
+static cJSON *append_context(struct service *service, const struct point *point, struct reply *reply)
+{
+    if (!append_point(service, point, reply))
+        return NULL;
+    cJSON *result = cJSON_CreateObject();
+    cJSON_AddItemToObject(result, "point", point_json(point));
+    cJSON_AddNumberToObject(result, "sequence", (double)service->journal.state.sequence);
+    return result;
+}
+
+/* New secrets, and with them a new sequence, under the old ids. What was recorded of the old context is worthless. */
+cJSON *method_point_rotate(struct service *service, const struct json_place *params, struct reply *reply)
+{
+    const struct point *known = want_point(service, params, reply);
+    if (!known)
+        return NULL;
+    struct point point = *known;
+    if (point.oscore.alg == POINT_OSCORE_NONE) {
+        snprintf(reply->error, sizeof reply->error, "point %u has no security context", point.id);
+        return NULL;
+    }
+    point_rotate(&point);
+    return append_context(service, &point, reply);
+}
+
+/* The point stays; it is no longer heard over OSCORE. */
+cJSON *method_point_revoke(struct service *service, const struct json_place *params, struct reply *reply)
+{
+    const struct point *known = want_point(service, params, reply);
+    if (!known)
+        return NULL;
+    struct point point = *known;
+    memset(&point.oscore, 0, sizeof point.oscore);
+    return append_context(service, &point, reply);
 }

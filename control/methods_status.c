@@ -265,9 +265,9 @@ static cJSON *get_subject(struct service *service, const struct json_place *para
     subject_key(store_identity(service->journal.subjects)->hash_key, bytes_of_text(name), bytes, key);
     struct subject_record record;
     switch (journal_subject(&service->journal, key, &record)) {
-    case JOURNAL_SUBJECT_FOUND:
+    case SUBJECT_FOUND:
         return subject_record_json(&record);
-    case JOURNAL_SUBJECT_ABSENT:
+    case SUBJECT_ABSENT:
         snprintf(reply->error, sizeof reply->error, "no record of this subject");
         return NULL;
     default:

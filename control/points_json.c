@@ -47,15 +47,21 @@ static void take_hex(const struct json_place *object, const char *name, size_t l
         json_refuse(problems, &place, "%zu to %zu bytes in hexadecimal are wanted", least, most);
 }
 
-/* What the appliance makes up: random secrets; ids from the point's number, so that no two points share one. The
- * appliance's id differs from every point's by its length. */
-static void make_oscore(struct point *point)
+void point_rotate(struct point *point)
 {
     struct point_oscore *oscore = &point->oscore;
     oscore->master_secret_size = 16;
     random_bytes(oscore->master_secret, oscore->master_secret_size);
     oscore->master_salt_size = sizeof oscore->master_salt;
     random_bytes(oscore->master_salt, sizeof oscore->master_salt);
+}
+
+/* What the appliance makes up: random secrets; ids from the point's number, so that no two points share one. The
+ * appliance's id differs from every point's by its length. */
+static void make_oscore(struct point *point)
+{
+    struct point_oscore *oscore = &point->oscore;
+    point_rotate(point);
     oscore->point_id_size = sizeof oscore->point_id;
     for (unsigned i = 0; i < sizeof oscore->point_id; i++)
         oscore->point_id[i] = (uint8_t)(point->id >> (24 - 8 * i));
@@ -182,10 +188,14 @@ cJSON *point_json(const struct point *point)
 cJSON *point_secrets_json(const struct point *point)
 {
     const struct point_oscore *oscore = &point->oscore;
-    cJSON *out = cJSON_CreateObject(), *context = oscore_json(oscore);
-    add_hex(context, "master_secret", oscore->master_secret, oscore->master_secret_size);
-    add_hex(context, "master_salt", oscore->master_salt, oscore->master_salt_size);
-    cJSON_AddNumberToObject(out, "id", point->id);
-    cJSON_AddItemToObject(out, "oscore", context);
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddNumberToObject(out, "point", point->id);
+    cJSON_AddNumberToObject(out, "alg", oscore->alg);
+    add_hex(out, "master_secret", oscore->master_secret, oscore->master_secret_size);
+    add_hex(out, "master_salt", oscore->master_salt, oscore->master_salt_size);
+    add_hex(out, "sender_id", oscore->point_id, oscore->point_id_size);
+    add_hex(out, "recipient_id", oscore->appliance_id, oscore->appliance_id_size);
+    if (oscore->id_context_size > 0)
+        add_hex(out, "id_context", oscore->id_context, oscore->id_context_size);
     return out;
 }

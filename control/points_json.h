@@ -22,7 +22,11 @@
  *               the appliance makes up what is left out */
 bool point_read(const struct json_place *document, struct point *out, struct json_problems *problems);
 
+/* Makes new secrets for a point with a security context; ids and algorithm stay. */
+void point_rotate(struct point *point);
+
 /* Without secrets: oscore shows alg and ids only. */
 cJSON *point_json(const struct point *point);
-/* What a point needs to talk to the appliance: its id and its whole security context. */
+/* What a point needs to talk to the appliance: its whole security context, in the form that libchengmen-scan reads
+ * (control/scan/context_file.h). */
 cJSON *point_secrets_json(const struct point *point);

@@ -7,6 +7,7 @@
 #define SERVICE_BATCH_MAX 64
 /* Entries of one call that adds or lists many. */
 #define SERVICE_ITEMS_MAX 4096
+#define SERVICE_RULES_TEXT_MAX (2u << 20)
 
 struct service {
     struct journal journal;
@@ -26,7 +27,9 @@ struct reply {
 typedef cJSON *service_method(struct service *service, const struct json_place *params, struct reply *reply);
 
 service_method method_key_import, method_key_list, method_key_retire;
-service_method method_point_import, method_point_list, method_point_remove, method_point_export;
+service_method method_point_import, method_point_list, method_point_remove, method_point_export, method_point_rotate,
+    method_point_revoke;
+service_method method_rules_apply, method_rules_show, method_rules_rollback;
 service_method method_status_set_list, method_status_set_subjects, method_status_get, method_status_lists,
     method_status_import_list;
 service_method method_info;

@@ -14,12 +14,19 @@ bool state_init(struct state *state)
     return state->keys && state->lists;
 }
 
+static void free_rules(struct state_rules *rules)
+{
+    free(rules->program);
+    free(rules->text);
+}
+
 void state_free(struct state *state)
 {
     for (uint32_t i = 0; i < state->list_count; i++)
         free(state->lists[i].bits);
     for (uint32_t i = 0; i < state->rules_count; i++)
-        free(state->rules[i].program);
+        free_rules(&state->rules[i]);
+    free(state->rules_text);
     free(state->keys);
     free(state->lists);
     free(state->points);
@@ -183,7 +190,7 @@ static enum state_error apply_rules(struct state *state, const struct log_record
         return STATE_ERROR_MEMORY;
     memcpy(program, record->payload.data, record->payload.length);
     if (state->rules_count == STATE_RULES_KEPT) {
-        free(state->rules[0].program);
+        free_rules(&state->rules[0]);
         memmove(&state->rules[0], &state->rules[1], (STATE_RULES_KEPT - 1) * sizeof state->rules[0]);
         state->rules_count--;
     }
@@ -192,8 +199,24 @@ static enum state_error apply_rules(struct state *state, const struct log_record
     struct rule_set *set = rule_set_load(record->payload, ignored, sizeof ignored);
     uint32_t version = set ? rule_set_version(set) : 0;
     rule_set_free(set);
-    state->rules[state->rules_count++] =
-        (struct state_rules){record->sequence, version, program, record->payload.length};
+    state->rules[state->rules_count++] = (struct state_rules){.sequence = record->sequence,
+                                                              .version = version,
+                                                              .program = program,
+                                                              .size = record->payload.length,
+                                                              .text = state->rules_text};
+    state->rules_text = NULL;
+    return STATE_OK;
+}
+
+static enum state_error apply_rules_text(struct state *state, struct bytes payload)
+{
+    char *text = malloc(payload.length + 1);
+    if (!text)
+        return STATE_ERROR_MEMORY;
+    memcpy(text, payload.data, payload.length);
+    text[payload.length] = '\0';
+    free(state->rules_text);
+    state->rules_text = text;
     return STATE_OK;
 }
 
@@ -231,6 +254,9 @@ enum state_error state_apply(struct state *state, const struct log_record *recor
         break;
     case LOG_RULES:
         error = apply_rules(state, record);
+        break;
+    case LOG_RULES_TEXT:
+        error = apply_rules_text(state, record->payload);
         break;
     case LOG_STATUS_LIST:
         error = apply_list(state, record);

@@ -5,6 +5,7 @@
 
 #include "keys/issuer.h"
 #include "keys/log.h"
+#include "keys/log_state.h"
 #include "keys/point.h"
 #include "keys/status_list.h"
 #include "keys/subject.h"
@@ -12,7 +13,7 @@
 #define STATE_KEYS_MAX 4096
 #define STATE_POINTS_MAX (1u << 20)
 #define STATE_LISTS_MAX 1024
-#define STATE_RULES_KEPT 16 /* versions that `rules rollback` can return to */
+#define STATE_RULES_KEPT LOG_RULES_KEPT /* versions that `rules rollback` can return to */
 
 struct state_list {
     struct status_list list; /* `list.bits` is `bits` */
@@ -25,6 +26,7 @@ struct state_rules {
     uint32_t version;
     uint8_t *program; /* the record's payload */
     size_t size;
+    char *text; /* the rule set file; NULL where the log has none */
 };
 
 struct state {
@@ -39,6 +41,7 @@ struct state {
     uint32_t list_count;
     struct state_rules rules[STATE_RULES_KEPT]; /* ascending; the last is in force */
     uint32_t rules_count;
+    char *rules_text; /* of the program that comes next, or NULL */
     uint64_t sequence; /* of the last record applied */
     uint64_t subject_changes;
 };

@@ -58,6 +58,8 @@ struct config {
     uint32_t replay_entries;
     uint32_t point_rate_per_s;
     uint32_t point_burst;
+    uint32_t venue_rate_per_s;
+    uint32_t venue_burst;
     uint32_t points_max;
     uint32_t overload_per_s;
 };

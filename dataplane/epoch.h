@@ -1,5 +1,6 @@
-/* The number of this start of the dataplane: greater than that of every earlier one, because OSCORE's nonces are made of
- * it (oscore.h). Kept in the file `starts` of the store's directory, which the dataplane may write for this alone. */
+/* The number of this start of the dataplane: greater than that of every earlier one, because OSCORE's nonces are made
+ * of it (oscore.h). Kept in the file `starts` of the store's directory, which the dataplane may write for this alone.
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -282,6 +282,7 @@ bool generation_apply(struct generation_builder *b, const struct log_record *rec
         return apply_list(b, record->payload, error, error_size);
     case LOG_SUBJECT:
     case LOG_TABLE:
+    case LOG_RULES_TEXT:
         return true;
     default:
         return refuse(error, error_size, "record of a type that this version does not know");

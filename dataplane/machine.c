@@ -9,6 +9,7 @@ struct reduce {
     uint32_t begin; /* of the lambda */
     uint32_t end;
     struct value accumulator;
+    struct value context; /* of this turn; null until somebody asks, then one object for all who do */
 };
 
 struct run {
@@ -64,19 +65,25 @@ static bool run_context(struct run *run)
         {.kind = VALUE_TEXT, .length = 11, .text = (const uint8_t *)"accumulator"},
         {.kind = VALUE_TEXT, .length = 7, .text = (const uint8_t *)"current"},
     };
-    const struct reduce *frame = innermost(run);
+    struct reduce *frame = innermost(run);
+    if (frame->context.kind == VALUE_OBJECT) {
+        push(run, frame->context);
+        return true;
+    }
     struct value_member *members = (struct value_member *)machine_take(&run->machine->room, 4);
     if (!members)
         return err(run, "result too large");
     members[0] = (struct value_member){names[0], frame->accumulator};
     members[1] = (struct value_member){names[1], frame->items[frame->index]};
-    push(run, (struct value){.kind = VALUE_OBJECT, .length = 2, .members = members});
+    frame->context = (struct value){.kind = VALUE_OBJECT, .length = 2, .members = members};
+    push(run, frame->context);
     return true;
 }
 
 static bool run_array(struct run *run, uint16_t count)
 {
-    struct value *items = machine_take(&run->machine->room, count);
+    /* An empty array takes a place too: it is told from others by where it is. */
+    struct value *items = machine_take(&run->machine->room, count > 0 ? count : 1);
     if (!items)
         return err(run, "result too large");
     run->top -= count;
@@ -270,8 +277,8 @@ static bool run_reduce(struct run *run, const struct instruction *at)
         run->next += at->operand;
         return true;
     }
-    run->frames[run->depth++] =
-        (struct reduce){array.items, array.length, 0, run->next, run->next + at->operand, initial};
+    run->frames[run->depth++] = (struct reduce){array.items, array.length,        0, run->next, run->next + at->operand,
+                                                initial,     {.kind = VALUE_NULL}};
     run->end = run->next + at->operand;
     return true;
 }
@@ -286,6 +293,7 @@ static bool reduce_next(struct run *run)
     run->machine->steps_left -= length;
     if (++frame->index < frame->count) {
         frame->accumulator = *run->top--;
+        frame->context.kind = VALUE_NULL;
         run->next = frame->begin;
         return true;
     }

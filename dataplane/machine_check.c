@@ -108,7 +108,7 @@ static uint64_t room_of(const struct instruction *at)
 {
     switch (at->operation) {
     case OP_ARRAY:
-        return at->count;
+        return at->count > 0 ? at->count : 1;
     case OP_CONTEXT:
         return 4;
     case OP_EXTRACT:

@@ -17,6 +17,7 @@
 #include "dataplane/epoch.h"
 #include "dataplane/follower.h"
 #include "dataplane/port_dpdk.h"
+#include "dataplane/privilege.h"
 #include "dataplane/telemetry.h"
 #include "dataplane/wake.h"
 #include "dataplane/worker.h"
@@ -44,6 +45,7 @@ struct dataplane {
     struct worker *workers[CONFIG_WORKERS_MAX];
     struct publisher *publisher;
     struct oscore *oscore;
+    struct admit *admit;
     struct follower *follower;
 };
 
@@ -135,6 +137,16 @@ static bool start_oscore(struct dataplane *d, char *error, size_t error_size)
     return d->oscore;
 }
 
+static struct admit *make_admit(const struct config *config)
+{
+    return admit_create(&(struct admit_options){.points_max = config->points_max,
+                                                .point = {config->point_rate_per_s, config->point_burst},
+                                                .venue = {config->venue_rate_per_s, config->venue_burst},
+                                                .failure = ADMIT_FAILURE_DEFAULT,
+                                                .failure_all = ADMIT_FAILURE_ALL_DEFAULT,
+                                                .failures_max = ADMIT_FAILURES_MAX_DEFAULT});
+}
+
 static struct worker *make_worker(struct dataplane *d, unsigned number, uint64_t secret)
 {
     struct worker_terms terms = {.number = number,
@@ -142,6 +154,7 @@ static struct worker *make_worker(struct dataplane *d, unsigned number, uint64_t
                                  .config = &d->config,
                                  .ports = d->ports,
                                  .publisher = d->publisher,
+                                 .admit = d->admit,
                                  .answers = answers_new(d->config.answers_per_worker, secret),
                                  .park = park_new((uint64_t)d->config.store_deadline_us * 1000)};
     struct worker *worker = aligned_alloc(64, (sizeof *worker + 63) / 64 * 64);
@@ -164,7 +177,8 @@ static bool make_workers(struct dataplane *d, char *error, size_t error_size)
         return false;
     snprintf(error, error_size, "out of memory");
     d->publisher = publisher_new(d->config.worker_count);
-    d->follower = d->publisher ? follower_new(d->config.store, d->publisher, d->oscore) : NULL;
+    d->admit = make_admit(&d->config);
+    d->follower = d->publisher && d->admit ? follower_new(d->config.store, d->publisher, d->oscore) : NULL;
     if (!d->follower || getrandom(&secret, sizeof secret, 0) != sizeof secret)
         return false;
     for (uint32_t i = 0; i < d->config.worker_count; i++) {
@@ -187,13 +201,26 @@ static void idle(unsigned empty_polls)
         nanosleep(&nap, NULL);
 }
 
+/* Virtual devices read and write descriptors; a NIC's queues are memory. */
+static enum privilege_port port_kind(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->port_count; i++)
+        if (strncmp(config->ports[i], "net_", 4) == 0)
+            return PRIVILEGE_PORT_KERNEL;
+    return PRIVILEGE_PORT_USER;
+}
+
 static int worker_main(void *context)
 {
     struct worker *worker = context;
     bool may_sleep = dataplane.config.idle == CONFIG_IDLE_SLEEP;
     unsigned empty_polls = 0;
+    char error[256];
     if (!worker_start_thread(worker))
         return fail("worker", "its io_uring cannot be started");
+    if (!privilege_drop_capabilities(error, sizeof error) ||
+        !privilege_confine_worker(port_kind(&dataplane.config), error, sizeof error))
+        return fail("worker", error);
     publisher_enter(worker->publisher, worker->number);
     while (!stopping) {
         empty_polls = worker_step(worker) > 0 ? 0 : empty_polls + (empty_polls < POLLS_BEFORE_SLEEP);
@@ -229,8 +256,12 @@ static int run(struct dataplane *d)
     if (!make_workers(d, error, sizeof error))
         return fail("start", error);
     telemetry_start(d->workers, d->config.worker_count, d->follower);
+    if (!privilege_change_user(d->config.user, error, sizeof error) || !privilege_confine_process(error, sizeof error))
+        return fail("privileges", error);
     for (uint32_t i = 0; i < d->config.worker_count; i++)
         rte_eal_remote_launch(worker_main, d->workers[i], i + 1);
+    if (!privilege_drop_capabilities(error, sizeof error))
+        return fail("privileges", error);
     printf("chengmen-dataplane: %u workers, signatures by %s\n", d->config.worker_count, ed25519_engine_name());
     fflush(stdout);
     follow(d);

@@ -150,7 +150,9 @@ bool privilege_confine_worker(enum privilege_port port, char *error, size_t erro
     int built = add_rules(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
     if (built == 0 && port == PRIVILEGE_PORT_KERNEL)
         built = add_rules(filter, SCMP_ACT_ALLOW, carried, COUNT(carried));
-    if (built == 0 && port == PRIVILEGE_PORT_USER) /* an assertion's last words */
-        built = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
+    if (built == 0 && port == PRIVILEGE_PORT_USER) { /* an assertion's last words */
+        struct scmp_arg_cmp to_stderr = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = STDERR_FILENO, .datum_b = 0};
+        built = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, &to_stderr);
+    }
     return load(filter, built, "seccomp of a worker", error, error_size);
 }

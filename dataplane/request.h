@@ -54,6 +54,7 @@ struct request {
     /* Point. */
     const struct point *point;
     uint32_t point_index;
+    uint32_t max_age_s; /* when to come back, where its budget is spent; else 0 */
 
     /* Request map (design section 4). */
     uint64_t id;

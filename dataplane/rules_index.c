@@ -214,7 +214,8 @@ static int compare_breaks(const void *a, const void *b)
 static void sort_breaks(struct breaks *breaks)
 {
     size_t kept = 0;
-    qsort(breaks->items, breaks->count, sizeof *breaks->items, compare_breaks);
+    if (breaks->count > 0)
+        qsort(breaks->items, breaks->count, sizeof *breaks->items, compare_breaks);
     for (size_t i = 0; i < breaks->count; i++)
         if (kept == 0 || breaks->items[i] != breaks->items[kept - 1])
             breaks->items[kept++] = breaks->items[i];

@@ -26,6 +26,8 @@ void worker_init(struct worker *w, const struct worker_terms *terms)
     w->publisher = terms->publisher;
     w->answers = terms->answers;
     w->oscore = terms->oscore;
+    w->admit = terms->admit;
+    overload_init(&w->overload, terms->config->overload_per_s, BURST_MAX);
     w->lookup = terms->lookup;
     w->park = terms->park;
     w->judge.skew_s = terms->config->skew_s;
@@ -45,6 +47,8 @@ static enum reason listen(struct worker *w, const struct net *net, struct reques
     r->point = NULL;
     r->noted = r->is_protected = r->trusted = false;
     r->fingerprint = 0;
+    r->max_age_s = 0;
+    r->message.option_count = 0;
     enum reason why = ethernet_receive(net, r);
     if (why != REASON_NONE)
         return why;
@@ -110,8 +114,30 @@ static enum reason identify(struct worker *w, struct request *r)
     return r->point ? REASON_NONE : REASON_POINT_UNKNOWN;
 }
 
-/* Resource, point, request map: REASON_NONE where it is to be judged. */
-static enum reason understand(struct worker *w, struct request *r)
+/* The budgets of a known point, then the worker's own: what is shed is shed before anything dear is done for it. */
+static enum reason admit(struct worker *w, struct request *r, uint64_t now_ns)
+{
+    enum reason why = admit_point(w->admit, r->point, now_ns, &r->max_age_s);
+    if (why == REASON_NONE && !overload_take(&w->overload, r->point->priority, now_ns))
+        why = REASON_OVERLOAD;
+    return why;
+}
+
+/* An error for someone whom nobody vouches for is answered within a budget of failures. */
+static enum reason admit_error(struct worker *w, const struct request *r, enum reason why, uint64_t now_ns)
+{
+    enum ending ending = reason_ending(why);
+    if (r->trusted || r->is_protected || ending < ENDING_CODE_4_00 || ending >= ENDING_ALLOW)
+        return why;
+    struct oscore_option option = {0};
+    const struct coap_option *found = coap_find(&r->message, COAP_OPTION_OSCORE);
+    if (found)
+        oscore_option_read(found->value, &option);
+    return admit_failure(w->admit, r->source.family, r->source.address, option.kid, why, now_ns);
+}
+
+/* Resource, point, budgets, request map: REASON_NONE where it is to be judged. */
+static enum reason understand(struct worker *w, struct request *r, uint64_t now_ns)
 {
     enum reason why = resource_check(&r->message);
     if (why == REASON_COAP_DISCOVERY)
@@ -119,9 +145,9 @@ static enum reason understand(struct worker *w, struct request *r)
     if (why != REASON_NONE)
         return why;
     why = identify(w, r);
-    if (why != REASON_NONE)
-        return why;
-    return request_parse(r, r->message.payload);
+    if (why == REASON_NONE)
+        why = admit(w, r, now_ns);
+    return why == REASON_NONE ? request_parse(r, r->message.payload) : why;
 }
 
 /* From frames to requests that can be judged, which are put into `open`. Returns their number. */
@@ -147,9 +173,11 @@ static unsigned hear(struct worker *w, const struct net *net, struct request *op
     for (unsigned i = 0; i < n; i++) {
         struct request *r = &w->requests[i];
         if (r->reason == REASON_NONE)
-            r->reason = understand(w, r);
+            r->reason = understand(w, r, now_ns);
         if (r->reason == REASON_NONE)
             open[opened++] = r;
+        else
+            r->reason = admit_error(w, r, r->reason, now_ns);
     }
     return opened;
 }
@@ -213,9 +241,10 @@ static void number_decision(struct worker *w, struct request *r)
 
 static struct reply_terms terms_of(struct worker *w, const struct request *r)
 {
+    uint32_t spread_s = MAX_AGE_BASE_S + (uint32_t)(r->fingerprint % MAX_AGE_SPREAD);
     return (struct reply_terms){.message_id = w->next_message_id++,
                                 .ruleset_version = w->ruleset_version,
-                                .max_age_s = MAX_AGE_BASE_S + (uint32_t)(r->fingerprint % MAX_AGE_SPREAD)};
+                                .max_age_s = r->max_age_s ? r->max_age_s : spread_s};
 }
 
 static void finish(struct worker *w, const struct net *net, struct request *r, size_t length)
@@ -315,6 +344,7 @@ static unsigned step_port(struct worker *w, unsigned port, uint64_t now_ns)
 {
     struct request *open[BURST_MAX], *ended[BURST_MAX];
     unsigned n = receive(w, port), ended_count = 0;
+    overload_poll(&w->overload, n, now_ns);
     if (n == 0)
         return 0;
     unsigned opened = hear(w, &w->nets[port], open, n, now_ns);

@@ -2,10 +2,12 @@
  * first step. */
 #pragma once
 
+#include "dataplane/admit.h"
 #include "dataplane/answers.h"
 #include "dataplane/counters.h"
 #include "dataplane/judge.h"
 #include "dataplane/net.h"
+#include "dataplane/overload.h"
 #include "dataplane/park.h"
 #include "dataplane/publish.h"
 #include "keys/lookup.h"
@@ -19,6 +21,8 @@ struct worker {
     struct publisher *publisher;
     struct answers *answers;
     struct oscore_worker *oscore;
+    struct admit *admit;
+    struct overload overload;
     struct lookup *lookup;
     struct park *park;
     struct counters counters;
@@ -39,6 +43,7 @@ struct worker_terms {
     struct publisher *publisher;
     struct answers *answers;
     struct oscore_worker *oscore; /* NULL: nobody has a security context */
+    struct admit *admit;          /* of all workers */
     struct lookup *lookup;
     struct park *park;
 };

@@ -14,6 +14,7 @@ enum log_type {
     LOG_STATUS_LIST = 5,  /* status_list_encode: replaces the list of that uri */
     LOG_SUBJECT = 6,      /* one or more struct subject_record, back to back */
     LOG_TABLE = 7,        /* struct log_table: that table is in force, and subject changes up to `covers` are in it */
+    LOG_RULES_TEXT = 8,   /* the JSON text of the LOG_RULES record that follows: for people, read by control alone */
 };
 
 /* The payload of LOG_TABLE, little-endian. Everything before LOG_TABLE that is neither a subject change nor older than

@@ -19,6 +19,7 @@ struct log_state {
     struct entry *entries;
     size_t room; /* a power of two */
     size_t count;
+    uint64_t rules_taken[2]; /* programs, texts */
 };
 
 #define ROOM_MIN 1024
@@ -49,8 +50,9 @@ static XXH128_hash_t hash(enum log_type type, const void *data, size_t length)
     return XXH3_128bits_withSeed(data, length, (uint64_t)type);
 }
 
-/* Whether the record is state at all; `about` gets what it is about. */
-static bool about(const struct log_record *record, XXH128_hash_t *out)
+/* Whether the record is state at all; `out` gets what it is about. Of rules the last LOG_RULES_KEPT are in force side
+ * by side, so that what a record replaces goes by how many were taken before it. */
+static bool about(const struct log_record *record, uint64_t rules_taken, XXH128_hash_t *out)
 {
     union {
         struct issuer_key key;
@@ -80,8 +82,11 @@ static bool about(const struct log_record *record, XXH128_hash_t *out)
         return true;
     }
     case LOG_RULES:
-        *out = hash(LOG_RULES, NULL, 0);
+    case LOG_RULES_TEXT: {
+        uint64_t place = rules_taken % LOG_RULES_KEPT;
+        *out = hash(record->type, &place, sizeof(place));
         return true;
+    }
     case LOG_STATUS_LIST:
         if (!status_list_decode(record->payload, &decoded.list))
             break;
@@ -119,8 +124,11 @@ static bool grow(struct log_state *state)
 bool log_state_take(struct log_state *state, const struct log_record *record)
 {
     XXH128_hash_t wanted;
-    if (!about(record, &wanted))
+    bool rules = record->type == LOG_RULES || record->type == LOG_RULES_TEXT;
+    uint64_t *taken = &state->rules_taken[record->type == LOG_RULES_TEXT];
+    if (!about(record, *taken, &wanted))
         return true;
+    *taken += rules;
     if (state->count * 2 >= state->room && !grow(state))
         return false;
     struct entry *entry = find(state, wanted);
@@ -134,8 +142,12 @@ bool log_state_take(struct log_state *state, const struct log_record *record)
 bool log_state_live(const struct log_state *state, const struct log_record *record)
 {
     XXH128_hash_t wanted;
-    return about(record, &wanted) && record->type != LOG_POINT_REMOVE &&
-           find(state, wanted)->sequence == record->sequence;
+    bool rules = record->type == LOG_RULES || record->type == LOG_RULES_TEXT;
+    for (uint64_t place = 0; place < (rules ? LOG_RULES_KEPT : 1); place++)
+        if (about(record, place, &wanted) && record->type != LOG_POINT_REMOVE &&
+            find(state, wanted)->sequence == record->sequence)
+            return true;
+    return false;
 }
 
 uint64_t log_state_bytes(const struct log_state *state, uint64_t sequence)

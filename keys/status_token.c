@@ -21,7 +21,7 @@ const char *status_token_error_text(enum status_token_error error)
     static const char *const texts[] = {
         [STATUS_TOKEN_OK] = "ok",
         [STATUS_TOKEN_FORM] = "not a status list token",
-        [STATUS_TOKEN_TYP] = "typ is not " STATUS_TOKEN_TYP_TEXT,
+        [STATUS_TOKEN_TYP] = "typ is not that of a status list token",
         [STATUS_TOKEN_ALGORITHM] = "signature algorithm not accepted",
         [STATUS_TOKEN_BITS] = "not 2 bits an entry",
         [STATUS_TOKEN_KEY] = "key is retired, not valid now, for another use or another issuer",

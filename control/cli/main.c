@@ -5,6 +5,7 @@ static const struct cli_command commands[] = {
     {"config", cli_config, "check, compile and describe the configuration"},
     {"key", cli_key, "issuer keys: generate, import, list, retire"},
     {"point", cli_point, "scanning points: add, import, list, remove, export"},
+    {"rules", cli_rules, "the city's rules: check, diff, eval, apply, show, rollback"},
     {"status", cli_status, "latest state of credentials and subjects: set, get, import"},
     {"info", cli_info, "what is in force, and how the daemons are"},
     {"issue", cli_issue, "sign a credential as the reference issuer"},

@@ -310,6 +310,38 @@ static int export_point(int argc, char **argv)
     return code;
 }
 
+/* What rotate and revoke share: one call with a point's number, answered with the point. */
+static int change_context(const char *method, const char *line, const char *about, int argc, char **argv)
+{
+    const char *id[1], *socket = NULL;
+    bool json = false;
+    const struct cli_option options[] = {CLI_SOCKET_OPTION(&socket), CLI_JSON_OPTION(&json)};
+    const struct cli_usage usage = {line, about, options, 2, 1, 1};
+    cli_parse(&usage, argc, argv, id);
+    int code;
+    cJSON *result = call_with_id(socket, method, id[0], &code);
+    const cJSON *point = cJSON_GetObjectItemCaseSensitive(result, "point");
+    if (point && json)
+        cli_print_json(point);
+    else if (point)
+        print_point(point);
+    cJSON_Delete(result);
+    return code;
+}
+
+static int rotate(int argc, char **argv)
+{
+    return change_context("point.rotate", "chengmen point rotate [options] N",
+                          "Makes new secrets for a point's security context; export it to the scanner again.", argc,
+                          argv);
+}
+
+static int revoke(int argc, char **argv)
+{
+    return change_context("point.revoke", "chengmen point revoke [options] N",
+                          "Takes a point's security context away: OSCORE from it is refused.", argc, argv);
+}
+
 int cli_point(int argc, char **argv)
 {
     static const struct cli_command commands[] = {
@@ -318,6 +350,8 @@ int cli_point(int argc, char **argv)
         {"list", list, "list the points"},
         {"remove", remove_point, "remove a point"},
         {"export", export_point, "print a point's security context"},
+        {"rotate", rotate, "make new secrets for a point's security context"},
+        {"revoke", revoke, "take a point's security context away"},
     };
     return cli_dispatch("chengmen point", commands, sizeof commands / sizeof commands[0], argc, argv);
 }

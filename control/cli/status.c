@@ -6,8 +6,10 @@
 #include "control/cli/client.h"
 #include "control/cli/commands.h"
 #include "control/document.h"
+#include "control/encoding.h"
 #include "control/times.h"
 #include "dataplane/clock.h"
+#include "keys/status_token.h"
 
 #define CHANGES_PER_CALL 2000
 #define CHANGE_LINE_MAX 4096
@@ -262,12 +264,43 @@ static int import(int argc, char **argv)
     return code;
 }
 
+static int import_list(int argc, char **argv)
+{
+    const char *path[1], *socket = NULL;
+    bool json = false;
+    const struct cli_option options[] = {CLI_SOCKET_OPTION(&socket), CLI_JSON_OPTION(&json)};
+    const struct cli_usage usage = {
+        "chengmen status import-list [options] FILE|-",
+        "Takes a Status List Token in CWT form, signed by a key of use \"status\" that is in force.",
+        options,
+        2,
+        1,
+        1};
+    cli_parse(&usage, argc, argv, path);
+    size_t length;
+    char *token = cli_read_file(path[0], STATUS_TOKEN_SIZE_MAX, &length);
+    char *hex = token ? malloc(2 * length + 1) : NULL;
+    if (!hex) {
+        free(token);
+        return CLI_REFUSED;
+    }
+    hex_encode((struct bytes){(const uint8_t *)token, length}, hex);
+    cJSON *params = cJSON_CreateObject();
+    cJSON_AddStringToObject(params, "token", hex);
+    free(hex);
+    free(token);
+    int code;
+    cJSON *result = cli_call_once(socket, "status.import_list", params, path[0], &code);
+    return print_result(result, json, code);
+}
+
 int cli_status(int argc, char **argv)
 {
     static const struct cli_command commands[] = {
         {"set", set, "set the state of a credential or a subject"},
         {"get", get, "print the state of a credential or a subject, or the lists"},
         {"import", import, "take many subject changes"},
+        {"import-list", import_list, "take an issuer's signed status list"},
     };
     return cli_dispatch("chengmen status", commands, sizeof commands / sizeof commands[0], argc, argv);
 }

@@ -17,11 +17,12 @@
 
 static struct {
     unsigned keys_expected;
-    size_t budget_bytes;
+    size_t budget_bytes, base_bytes_max, key_bytes_max;
     enum ed25519_engine engine;
     verify_path *path;
     struct tables tables;
-} state = {.keys_expected = 1, .budget_bytes = ED25519_BUDGET_DEFAULT};
+} state = {
+    .keys_expected = 1, .budget_bytes = ED25519_BUDGET_DEFAULT, .base_bytes_max = SIZE_MAX, .key_bytes_max = SIZE_MAX};
 
 static atomic_uint keys_prepared;
 static atomic_size_t key_bytes_total;
@@ -33,8 +34,26 @@ void ed25519_configure(unsigned keys_expected, size_t budget_bytes)
     state.budget_bytes = budget_bytes;
 }
 
+void ed25519_configure_limits(size_t base_bytes_max, size_t key_bytes_max)
+{
+    assert(state.tables.base == NULL);
+    state.base_bytes_max = base_bytes_max;
+    state.key_bytes_max = key_bytes_max;
+}
+
+/* Bytes of all tables, or SIZE_MAX where that is beyond what was configured. */
+static size_t bytes_allowed(const struct table_shape *base, const struct table_shape *key)
+{
+    size_t bytes;
+    if (base->bytes > state.base_bytes_max || key->bytes > state.key_bytes_max ||
+        __builtin_mul_overflow(key->bytes, state.keys_expected, &bytes) ||
+        __builtin_add_overflow(bytes, base->bytes, &bytes) || bytes > state.budget_bytes)
+        return SIZE_MAX;
+    return bytes;
+}
+
 /* The pair of widths with the fewest windows, of those with the least memory. */
-static void choose_shapes(struct tables *tables, unsigned keys, size_t budget_bytes)
+static void choose_shapes(struct tables *tables)
 {
     tables->base_shape = table_shape(TABLE_WIDTH_MIN);
     tables->key_shape = table_shape(KEY_WIDTH_MIN);
@@ -42,9 +61,8 @@ static void choose_shapes(struct tables *tables, unsigned keys, size_t budget_by
     for (unsigned base_width = TABLE_WIDTH_MIN; base_width <= TABLE_WIDTH_MAX; base_width++) {
         for (unsigned key_width = KEY_WIDTH_MIN; key_width <= KEY_WIDTH_MAX; key_width++) {
             struct table_shape base = table_shape(base_width), key = table_shape(key_width);
-            size_t bytes;
-            if (__builtin_mul_overflow(key.bytes, keys, &bytes) || __builtin_add_overflow(bytes, base.bytes, &bytes) ||
-                bytes > budget_bytes)
+            size_t bytes = bytes_allowed(&base, &key);
+            if (bytes == SIZE_MAX)
                 continue;
             unsigned windows = base.windows + key.windows;
             unsigned best = tables->base_shape.windows + tables->key_shape.windows;
@@ -86,7 +104,7 @@ static verify_path *choose_path(enum ed25519_engine engine, const char **why)
 
 static bool build_base(void)
 {
-    choose_shapes(&state.tables, state.keys_expected, state.budget_bytes);
+    choose_shapes(&state.tables);
     state.tables.base = memory_map(state.tables.base_shape.bytes);
     if (!state.tables.base)
         return false;

@@ -15,6 +15,8 @@ enum ed25519_engine { ED25519_AUTO, ED25519_AVX512, ED25519_AVX2, ED25519_PORTAB
  * much each. Without this call: one key, ED25519_BUDGET_DEFAULT. Called before ed25519_start. */
 #define ED25519_BUDGET_DEFAULT ((size_t)4 << 20)
 void ed25519_configure(unsigned keys_expected, size_t budget_bytes);
+/* Bounds the base point's table and a key's beside the budget; SIZE_MAX is no bound, and where nothing starts from. */
+void ed25519_configure_limits(size_t base_bytes_max, size_t key_bytes_max);
 
 /* Chooses the path, builds the base point's table (up to 50 MB, a tenth of a second) and proves every path in use on
  * known answers. Called before any key is prepared. Returns false where the processor or this build lacks the path,

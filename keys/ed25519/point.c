@@ -63,9 +63,14 @@ static const uint8_t small_order[][32] = {
 
 bool point_encoding_has_small_order(const uint8_t encoding[32])
 {
-    for (unsigned i = 0; i < sizeof small_order / sizeof *small_order; i++)
-        if (memcmp(encoding, small_order[i], 31) == 0 && (encoding[31] & 0x7f) == small_order[i][31])
+    for (unsigned i = 0; i < sizeof small_order / sizeof *small_order; i++) {
+        /* A first look at eight bytes: nearly every encoding ends here, seven times. */
+        uint64_t start, wanted;
+        memcpy(&start, encoding, sizeof start);
+        memcpy(&wanted, small_order[i], sizeof wanted);
+        if (start == wanted && memcmp(encoding, small_order[i], 31) == 0 && (encoding[31] & 0x7f) == small_order[i][31])
             return true;
+    }
     return false;
 }
 

@@ -9,9 +9,11 @@ static const uint64_t order[4] = {C0, C1, 0, UINT64_C(1) << 60};
 
 static uint64_t load_le64(const uint8_t *bytes)
 {
-    uint64_t word = 0;
-    for (unsigned i = 8; i-- > 0;)
-        word = word << 8 | bytes[i];
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
     return word;
 }
 

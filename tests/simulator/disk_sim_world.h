@@ -4,9 +4,9 @@
 
 #include "tests/simulator/disk_sim.h"
 
-#define FILES_MAX 4096
-#define NAMES_MAX 256
-#define NAME_STEPS_MAX 1024
+#define FILES_MAX 512
+#define NAMES_MAX 128
+#define NAME_STEPS_MAX 128
 #define HANDLES_MAX 256
 #define HANDLE_FIRST 1000 /* no handle of the simulator looks like one of the process */
 #define SHARED_MIN DISK_BLOCK_SIZE

@@ -320,7 +320,7 @@ static void observe(void)
 static void arm(void)
 {
     run.armed = true;
-    uint64_t gap = run.crashes + run.failures == 0 ? run.seed % 4000 : disk_sim_random(1500);
+    uint64_t gap = run.crashes + run.failures == 0 ? run.seed % 3000 : disk_sim_random(1500);
     uint64_t at = disk_sim_operations() + 1 + gap;
     switch (disk_sim_random(4)) {
     case 0:

@@ -75,6 +75,7 @@ class Appliance:
 
     def __init__(self, build, directory, name, dataplane, control=None):
         self.build, self.directory, self.name = build, directory, name
+        self.acknowledged = 0
         os.makedirs(directory, mode=0o755, exist_ok=True)
         self.store = os.path.join(directory, "store")
         self.runtime = os.path.join(directory, "run")
@@ -135,8 +136,10 @@ class Appliance:
 
     def start_dataplane(self, ready=True):
         self.compile()
+        for path in self.telemetry_sockets():  # of one that was killed
+            os.remove(path)
         self.dataplane.start()
-        until(lambda: self.telemetry_socket() or not self.dataplane.running(), 40, "the dataplane's telemetry")
+        until(lambda: self.telemetry_sockets() or not self.dataplane.running(), 40, "the dataplane's telemetry")
         expect(self.dataplane.running(), lambda: "the dataplane does not start: " + self.dataplane.said()[-2000:])
         if ready:
             until(self.counters, 40, "the dataplane's counters")
@@ -149,15 +152,15 @@ class Appliance:
 
     # Telemetry
 
-    def telemetry_socket(self):
+    def telemetry_sockets(self):
         paths = glob.glob(os.path.join(self.runtime, "**", "dpdk_telemetry.v2*"), recursive=True)
         paths += glob.glob(f"/var/run/dpdk/{self.name}/dpdk_telemetry.v2*")
-        return paths[0] if paths else None
+        return paths
 
     def telemetry(self, command):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.settimeout(10)
-            connection.connect(self.telemetry_socket())
+            connection.connect(self.telemetry_sockets()[0])
             size = json.loads(connection.recv(4096))["max_output_len"]
             connection.send(command.encode())
             return json.loads(connection.recv(size))[command.split(",")[0]]
@@ -170,10 +173,10 @@ class Appliance:
 
     def sequence(self):
         """The last record that control has acknowledged."""
-        return json.loads(self.chengmen("info", "--json"))["log"]["durable"]
+        self.acknowledged = json.loads(self.chengmen("info", "--json"))["log"]["durable"]
+        return self.acknowledged
 
     def wait_in_force(self):
         """Waits until the dataplane has taken all that control has acknowledged."""
-        if self.control.running():
-            wanted = self.sequence()
-            until(lambda: self.info()["sequence"] >= wanted, 20, f"record {wanted} in force at the dataplane")
+        wanted = self.sequence() if self.control.running() else self.acknowledged
+        until(lambda: self.info()["sequence"] >= wanted, 20, f"record {wanted} in force at the dataplane")

@@ -98,6 +98,12 @@ def options(city):
     both(city, "COAP_OPTION", "4.02", lambda kind, at: post_v(at, b"\xa0", kind, more=[(URI_QUERY, b"a=b")]))
 
 
+@case("5.05: it is no proxy")
+def proxy(city):
+    for number in (35, 39):
+        both(city, "COAP_PROXY", "5.05", lambda kind, at, n=number: post_v(at, b"\xa0", kind, more=[(n, b"coap://x/")]))
+
+
 @case("elective options that are not understood are passed over")
 def elective(city):
     code_ = city.code()

@@ -83,7 +83,7 @@ def claim(city):
         expect(answer.verdict == "DENY" and answer.reason in ("CREDENTIAL_CLAIMS", "CREDENTIAL_FORM"),
                f"{kind} {change}: {answer}")
     key = city.keys["shanghai"]
-    for change in ({"sub": None}, {"exp": None}, {"iat": None}, {"kind": None}, {"cti": None}):
+    for change in ({"sub": None}, {"exp": None}, {"iat": None}, {"class_": None}, {"cti": None}):
         with city.counted(CREDENTIAL_CLAIMS=1):
             refuse(**change)
     value = claims()
@@ -93,7 +93,7 @@ def claim(city):
     del value[-65537]
     refusal(city, "CREDENTIAL_CLAIMS", sign1(key, cbor2.dumps(value)))
     for change in ({"sub": b"short"}, {"sub": "0" * 16}, {"cti": b"1234567"}, {"exp": "tomorrow"}, {"exp": -1},
-                   {"iat": 1.5}, {"kind": 5}, {"kind": -1}, {"colour": 3}, {"region": -1}, {"region": "310101"},
+                   {"iat": 1.5}, {"class_": 5}, {"class_": -1}, {"colour": 3}, {"region": -1}, {"region": "310101"},
                    {"iss": ""}, {"iss": "X" * 33}, {"delegate": b"x"}, {"needs_id": 1}, {"roles": ["x"] * 9},
                    {"roles": "driver"}, {"status": {"status_list": {"idx": 1}}},
                    {"status": {"status_list": {"uri": "x"}}}, {"status": []}):
@@ -156,9 +156,9 @@ def times(city):
     city.expect_verdict(city.peer().ask(city.code(now=now - 55)), "ALLOW", "GREEN")
     refusal(city, "LIFETIME", city.code(iat=now, exp=now + 61))
     refusal(city, "LIFETIME", city.code("shanghai", PRINTED, iat=now, exp=now + 180 * 86400 + 1))
-    refusal(city, "LIFETIME", city.code("shanghai", ENTERPRISE, iat=now, exp=now + 366 * 86400))
-    refusal(city, "LIFETIME", city.code(iat=now, exp=now - 1))
+    refusal(city, "LIFETIME", city.code("shanghai", ENTERPRISE, iat=now, exp=now + 366 * 86400 + 1))
     refusal(city, "LIFETIME", city.code(iat=0, exp=2 ** 36))
+    refusal(city, "CREDENTIAL_CLAIMS", city.code(iat=now, exp=now - 1))
 
 
 @case("yellow and red are not allowed in")

@@ -9,7 +9,6 @@ from appliance import until
 from check import case, expect, expect_equal
 from city import OWN4, OWN6, PEER_MAC, VLAN
 from formats import CON, GET, URI_PATH, coap, post_v, request, text_of
-from link import Link
 
 CHUNK = 200  # fewer than the TAP's queue holds
 
@@ -37,8 +36,10 @@ def seeds(city):
 def repair(frame):
     """Makes the UDP checksum good again, where there is one, so that garbage gets past it."""
     at = 18 if frame[12:14] == b"\x81\0" else 14
+    if len(frame) < at + 48:
+        return frame
     kind = frame[at - 2:at]
-    if kind == b"\x08\0" and frame[at] == 0x45 and frame[at + 9:at + 10] == b"\x11" and len(frame) >= at + 28:
+    if kind == b"\x08\0" and frame[at] == 0x45 and frame[at + 9:at + 10] == b"\x11":
         ip = bytearray(frame[at:at + 20])
         ip[2:4] = (len(frame) - at).to_bytes(2, "big")
         ip[10:12] = b"\0\0"
@@ -47,7 +48,7 @@ def repair(frame):
         udp[4:6] = len(udp).to_bytes(2, "big")
         udp[6:8] = b"\0\0"
         return frame[:at] + bytes(ip) + bytes(udp)
-    if kind == b"\x86\xdd" and frame[at + 6:at + 7] == b"\x11" and len(frame) >= at + 48:
+    if kind == b"\x86\xdd" and frame[at + 6:at + 7] == b"\x11":
         head = bytearray(frame[at:at + 40])
         head[4:6] = (len(frame) - at - 40).to_bytes(2, "big")
         udp = bytearray(frame[at + 40:])

@@ -54,5 +54,6 @@ def run(city, selected):
                 for row in traceback.format_exc().splitlines():
                     print("        " + row)
             city.explain_failure()
+            city.recover()
         sys.stdout.flush()
     return passed, failed, skipped

@@ -2,8 +2,6 @@
 import contextlib
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -103,11 +101,11 @@ class City:
         self.directory = tempfile.mkdtemp(prefix="chengmen-test-")
         os.chmod(self.directory, 0o755)
         self.produced = {}
-        self.others = 0
+        self.appliances = []
         self._id = int.from_bytes(os.urandom(2), "big")
         self.keys = {}
         self.appliance = self.make("city", DATAPLANE)
-        self.link = self.mac = None
+        self.interface, self.link, self.mac = INTERFACE, None, None
 
     def next_id(self):
         self._id = (self._id + 1) & 0xFFFF
@@ -115,7 +113,9 @@ class City:
 
     def make(self, name, dataplane, control=None):
         name = f"chengmen-{os.getpid()}-{name}"
-        return Appliance(self.build, os.path.join(self.directory, name), name, dataplane, control)
+        appliance = Appliance(self.build, os.path.join(self.directory, name), name, dataplane, control)
+        self.appliances.append(appliance)
+        return appliance
 
     # The life of the appliance under test
 
@@ -124,20 +124,36 @@ class City:
         self.start_dataplane()
         self.load_keys()
         self.load_points()
-        if not os.environ.get("NORULES"): self.load_rules("rules.json")
+        self.load_rules("rules.json")
         self.appliance.wait_in_force()
 
     def start_dataplane(self):
         self.appliance.start_dataplane()
         self.attach()
 
+    @contextlib.contextmanager
+    def another(self, name, dataplane=None, control=None):
+        """A second appliance with other settings, which the cases' helpers mean while it runs. Nothing is loaded."""
+        kept = self.appliance, self.interface, self.link, self.mac, self.keys
+        self.interface = f"cm-{name}"
+        try:
+            self.appliance = self.make(name, {**DATAPLANE, "ports": [f"net_tap0,iface={self.interface}"],
+                                              **(dataplane or {})}, control)
+            yield self.appliance
+            if self.appliance.dataplane.running():
+                self.expect_balance()
+                self.note_counters()
+        finally:
+            self.appliance.stop()
+            self.appliance, self.interface, self.link, self.mac, self.keys = kept
+
     def attach(self):
         """Takes the TAP as it is: no addresses, so that only what a test sends arrives."""
-        until(lambda: os.path.exists(f"/proc/sys/net/ipv6/conf/{INTERFACE}"), 10, f"interface {INTERFACE}")
-        with open(f"/proc/sys/net/ipv6/conf/{INTERFACE}/disable_ipv6", "w", encoding="ascii") as file:
+        until(lambda: os.path.exists(f"/proc/sys/net/ipv6/conf/{self.interface}"), 10, f"interface {self.interface}")
+        with open(f"/proc/sys/net/ipv6/conf/{self.interface}/disable_ipv6", "w", encoding="ascii") as file:
             file.write("1\n")
-        subprocess.run(["ip", "link", "set", INTERFACE, "up"], check=True)
-        self.link = Link(INTERFACE)
+        subprocess.run(["ip", "link", "set", self.interface, "up"], check=True)
+        self.link = Link(self.interface)
         # The appliance's MAC is what it answers ARP with.
         ask = frames.ethernet(b"\xff" * 6, PEER_MAC, frames.ETHERTYPE_ARP,
                               frames.arp(1, PEER_MAC, frames.address("10.77.9.9"), b"\0" * 6, OWN4))
@@ -165,7 +181,7 @@ class City:
             self.produced[name] = self.produced.get(name, 0) + counters.get(name, 0)
 
     def close(self):
-        for appliance in [self.appliance]:
+        for appliance in self.appliances:
             with contextlib.suppress(Exception):
                 appliance.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -176,6 +192,14 @@ class City:
                 state = "runs" if daemon.running() else f"ended with {daemon.process.returncode}"
                 print(f"        {daemon.name} {state} and said:")
                 print("".join(f"        {row}\n" for row in daemon.said().splitlines()[-40:]), end="")
+
+    def recover(self):
+        """After a failed case: what it stopped runs again, so that the cases after it are not hurt."""
+        with contextlib.suppress(Failed, OSError):
+            if not self.appliance.control.running():
+                self.appliance.start_control()
+            if not self.appliance.dataplane.running():
+                self.start_dataplane()
 
     # What is loaded
 

@@ -101,13 +101,18 @@ void world_start(struct world *w)
     w->builder = generation_builder_new(hash_key);
     w->worker = malloc(sizeof *w->worker);
     struct lookup *lookup = NULL;
+    w->admit = admit_create(&(struct admit_options){.points_max = 16,
+                                                    .failure = {.per_s = 5, .burst = 5},
+                                                    .failure_all = {.per_s = 50, .burst = 50},
+                                                    .failures_max = 64});
     int opened = lookup_open(8, &lookup);
     assert(opened == 0);
-    assert(w->worker && w->builder);
+    assert(w->worker && w->builder && w->admit);
     worker_init(w->worker, &(struct worker_terms){.config = &w->config,
                                                   .ports = &w->port,
                                                   .publisher = w->publisher,
                                                   .answers = answers_new(64, 1),
+                                                  .admit = w->admit,
                                                   .lookup = lookup,
                                                   .park = park_new(2000000)});
     bool ring = worker_start_thread(w->worker);
@@ -134,6 +139,7 @@ void world_stop(struct world *w)
     answers_free(w->worker->answers);
     lookup_close(w->worker->lookup);
     park_free(w->worker->park);
+    admit_destroy(w->admit);
     free(w->worker);
     port_sim_delete(w->port);
     ed25519_stop();

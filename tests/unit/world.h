@@ -13,6 +13,7 @@ struct world {
     struct port *port;
     struct publisher *publisher;
     struct overlay *overlay;
+    struct admit *admit;
     struct generation_builder *builder;
     struct worker *worker;
     uint64_t sequence;

@@ -1,0 +1,129 @@
+/* `chengmen rules apply|show|rollback`: the rules in force. */
+#include <stdlib.h>
+
+#include "control/cli/client.h"
+#include "control/cli/commands.h"
+#include "control/document.h"
+#include "control/rules_json.h"
+#include "control/service.h"
+
+/* Compiles the file here first, where problems can be told with its name. */
+static bool compiles(const char *path, const char *text, size_t length)
+{
+    struct json_problems problems = {0};
+    uint8_t *program = NULL;
+    size_t size;
+    rules_compile((struct bytes){(const uint8_t *)text, length}, true, NULL, &program, &size, &problems);
+    free(program);
+    return document_report(path, &problems);
+}
+
+static void print_applied(const cJSON *result, bool dry)
+{
+    const cJSON *line;
+    cJSON_ArrayForEach(line, cJSON_GetObjectItemCaseSensitive(result, "changes")) puts(line->valuestring);
+    printf("version %.0f: %.0f city rows, %.0f venue rows; %s\n", cli_number(result, "version"),
+           cli_number(result, "city_rows"), cli_number(result, "venue_rows"), dry ? "not applied" : "applied");
+}
+
+int cli_rules_apply(int argc, char **argv)
+{
+    const char *path[1], *socket = NULL;
+    bool json = false, dry = false;
+    const struct cli_option options[] = {
+        {"dry-run", CLI_FLAG, NULL, "says what would change, and changes nothing", &dry, NULL},
+        CLI_SOCKET_OPTION(&socket),
+        CLI_JSON_OPTION(&json),
+    };
+    const struct cli_usage usage = {"chengmen rules apply [options] FILE|-",
+                                    "Puts a rule set in force. Its version must be later than all applied before.",
+                                    options,
+                                    3,
+                                    1,
+                                    1};
+    cli_parse(&usage, argc, argv, path);
+    size_t length;
+    char *text = cli_read_file(path[0], SERVICE_RULES_TEXT_MAX, &length);
+    if (!text)
+        return CLI_REFUSED;
+    if (!compiles(path[0], text, length)) {
+        free(text);
+        return CLI_REFUSED;
+    }
+    cJSON *params = cJSON_CreateObject();
+    cJSON_AddStringToObject(params, "text", text);
+    cJSON_AddBoolToObject(params, "dry_run", dry);
+    free(text);
+    int code;
+    cJSON *result = cli_call_once(socket, "rules.apply", params, path[0], &code);
+    if (result && json)
+        cli_print_json(result);
+    else if (result)
+        print_applied(result, dry);
+    cJSON_Delete(result);
+    return code;
+}
+
+static cJSON *sequence_params(bool given, uint64_t sequence)
+{
+    cJSON *params = cJSON_CreateObject();
+    if (given)
+        cJSON_AddNumberToObject(params, "sequence", (double)sequence);
+    return params;
+}
+
+int cli_rules_show(int argc, char **argv)
+{
+    const char *socket = NULL;
+    bool json = false, history = false, has_sequence = false;
+    uint64_t sequence = 0;
+    const struct cli_option options[] = {
+        {"sequence", CLI_UINT, "N", "rules that this record of the log brought", &sequence, &has_sequence},
+        {"history", CLI_FLAG, NULL, "lists the versions that can be gone back to", &history, NULL},
+        CLI_SOCKET_OPTION(&socket),
+        CLI_JSON_OPTION(&json),
+    };
+    const struct cli_usage usage = {
+        "chengmen rules show [options]", "Prints the rule set applied last.", options, 4, 0, 0};
+    cli_parse(&usage, argc, argv, NULL);
+    int code;
+    cJSON *result = cli_call_once(socket, "rules.show", sequence_params(has_sequence, sequence), NULL, &code);
+    const cJSON *row;
+    if (result && json)
+        cli_print_json(result);
+    else if (result && history)
+        cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(result, "history"))
+            printf("version %.0f, sequence %.0f\n", cli_number(row, "version"), cli_number(row, "sequence"));
+    else if (result)
+        fputs(cli_text(result, "text"), stdout);
+    cJSON_Delete(result);
+    return code;
+}
+
+int cli_rules_rollback(int argc, char **argv)
+{
+    const char *socket = NULL;
+    bool json = false, has_sequence = false;
+    uint64_t sequence = 0;
+    const struct cli_option options[] = {
+        {"sequence", CLI_UINT, "N", "goes back to what this record brought (chengmen rules show --history)", &sequence,
+         &has_sequence},
+        CLI_SOCKET_OPTION(&socket),
+        CLI_JSON_OPTION(&json),
+    };
+    const struct cli_usage usage = {"chengmen rules rollback [options]",
+                                    "Applies again the rule set that was applied before the last.",
+                                    options,
+                                    3,
+                                    0,
+                                    0};
+    cli_parse(&usage, argc, argv, NULL);
+    int code;
+    cJSON *result = cli_call_once(socket, "rules.rollback", sequence_params(has_sequence, sequence), NULL, &code);
+    if (result && json)
+        cli_print_json(result);
+    else if (result)
+        printf("version %.0f applied\n", cli_number(result, "version"));
+    cJSON_Delete(result);
+    return code;
+}

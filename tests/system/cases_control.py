@@ -1,0 +1,314 @@
+"""The control daemon as its operator meets it: the command, the socket, a kill at any moment."""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+
+from appliance import until
+from check import case, expect, expect_equal
+
+RULES = {"version": 1, "issued": "2020-03-06T00:00:00+08:00", "home": ["CN-310000"],
+         "city": [{"id": "C-1", "when": {"===": [{"var": "status.colour"}, "red"]}, "verdict": "DENY", "reason": "RED"}],
+         "venues": {"hospital": [{"id": "H-1", "when": True, "verdict": "ALLOW", "reason": "GREEN"}]}}
+SUBJECT = "00112233445566778899aabbccddeeff"
+
+
+class Daemon:
+    """A chengmen-control of the case's own; no dataplane."""
+
+    def __init__(self, city, http=None):
+        self.build = city.build
+        self.directory = tempfile.mkdtemp(prefix="chengmen-control-")
+        self.socket = os.path.join(self.directory, "control.sock")
+        self.config = os.path.join(self.directory, "chengmen.json")
+        with open(self.config, "w") as file:
+            json.dump({"store": os.path.join(self.directory, "store"),
+                       "control": {"socket": self.socket, "http": http,
+                                   "telemetry": os.path.join(self.directory, "none")}}, file)
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self.directory)
+
+    def start(self):
+        self.process = subprocess.Popen([os.path.join(self.build, "chengmen-control"), "--config", self.config],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        until(lambda: self.connects() or self.process.poll() is not None, 30, "chengmen-control to listen")
+        expect(self.process.poll() is None, lambda: self.process.stderr.read().decode())
+
+    def connects(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(self.socket) == 0
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(30)
+        if self.process:
+            self.process.stderr.close()
+
+    def run(self, *words, code=0, text=None):
+        done = subprocess.run([os.path.join(self.build, "chengmen"), *words], input=text, capture_output=True,
+                              text=True, timeout=60, env={**os.environ, "CHENGMEN_SOCKET": self.socket})
+        expect_equal(done.returncode, code, f"exit code of {words}: {done.stderr}")
+        return done
+
+    def ask(self, *words):
+        return json.loads(self.run(*words, "--json").stdout)
+
+    def path(self, name, content=None):
+        path = os.path.join(self.directory, name)
+        if content is not None:
+            with open(path, "w") as file:
+                file.write(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    def lines(self, *lines):
+        """Sends lines as they are; what came back until the other side had answered or hung up."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(30)
+            client.connect(self.socket)
+            client.sendall(b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
+                                    for line in lines))
+            client.shutdown(socket.SHUT_WR)
+            answer = b""
+            while True:
+                more = client.recv(65536)
+                if not more:
+                    return [json.loads(line) for line in answer.splitlines()]
+                answer += more
+
+
+def call(method, params=None, number=1):
+    return {"jsonrpc": "2.0", "id": number, "method": method, **({"params": params} if params is not None else {})}
+
+
+@case("what was acknowledged outlives a kill")
+def restart(city):
+    with Daemon(city) as daemon:
+        daemon.run("key", "generate", "--out", daemon.path("key.jwk"), "--issuer", "CN-310000")
+        public = daemon.path("public.jwk", {name: value for name, value in
+                                            json.load(open(daemon.path("key.jwk"))).items() if name != "d"})
+        daemon.run("key", "import", public)
+        daemon.run("point", "add", "7", "--venue", "Ruijin", "--class", "hospital", "--address", "10.0.0.7", "--oscore")
+        daemon.run("rules", "apply", daemon.path("rules.json", RULES))
+        daemon.run("status", "set", "--list", "https://s/1", "--index", "5", "--value", "invalid",
+                   "--issuer", "CN-310000")
+        daemon.run("status", "set", "--issuer", "CN-310000", "--subject", SUBJECT, "--colour", "red")
+        questions = [("key", "list"), ("point", "list"), ("point", "export", "7"), ("rules", "show"),
+                     ("status", "get", "--list", "https://s/1", "--index", "5"),
+                     ("status", "get", "--issuer", "CN-310000", "--subject", SUBJECT)]
+        before = [daemon.ask(*words) for words in questions]
+        daemon.stop(signal.SIGKILL)
+        daemon.start()
+        after = [daemon.ask(*words) for words in questions]
+        for old, new in zip(before, after):
+            for answer in (old, new):
+                if isinstance(answer, dict):
+                    answer.pop("age", None)
+            expect_equal(new, old, "state after the restart")
+        expect_equal(after[4]["value"], "invalid", "status of entry 5")
+        expect_equal(after[5]["colour"], "red", "colour of the subject")
+        expect_equal(os.stat(daemon.path("key.jwk")).st_mode & 0o777, 0o600, "mode of the private key")
+        expect_equal(os.stat(daemon.socket).st_mode & 0o777, 0o600, "mode of the socket")
+
+
+@case("a kill in the middle of an import loses nothing that was acknowledged")
+def kill_during_import(city):
+    with Daemon(city) as daemon:
+        acknowledged = []
+
+        def import_points():
+            try:
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(daemon.socket)
+                    answers = client.makefile("rb")
+                    for number in range(1, 100000):
+                        point = {"id": number, "venue": "v", "class": "mall"}
+                        client.sendall(json.dumps(call("point.import", {"document": [point]})).encode() + b"\n")
+                        if "result" in json.loads(answers.readline()):
+                            acknowledged.append(number)
+            except (OSError, ValueError):
+                pass
+
+        importer = threading.Thread(target=import_points)
+        importer.start()
+        until(lambda: len(acknowledged) > 200, 30, "points to be acknowledged")
+        daemon.stop(signal.SIGKILL)
+        importer.join(30)
+        daemon.start()
+        held = {point["id"] for point in daemon.ask("point", "list")}
+        expect(set(acknowledged) <= held, lambda: f"lost: {sorted(set(acknowledged) - held)[:10]}")
+        expect(len(held) <= len(acknowledged) + 1, "points that nobody sent")
+
+
+@case("malformed calls are refused and harm nobody")
+def refusals(city):
+    with Daemon(city) as daemon:
+        expected = [
+            (b"{\n", -32700), (b"\xff\n", -32700), (b'{"jsonrpc":"2.0","id":1,"id":2,"method":"info"}\n', -32700),
+            (b"7\n", -32600), (b"[]\n", -32600), ({"id": 1, "method": "info"}, -32600),
+            ({"jsonrpc": "2.0", "id": 1, "method": "info", "more": 1}, -32600),
+            ({"jsonrpc": "2.0", "id": [1], "method": "info"}, -32600), (call("nothing"), -32601),
+            (call("info", []), -32602), (call("info", {"x": 1}), -32602), (call("key.retire", {"kid": "00"}), -32602),
+            (call("key.retire", {"kid": "0" * 16}), -32000), (call("point.remove", {"id": 1}), -32000),
+            (call("status.get", {"list": "x", "index": 0}), -32000),
+            (call("status.set_list", {"list": "x", "index": 1 << 20, "value": "valid"}), -32602),
+            (call("status.import_list", {"token": "00"}), -32000), (call("rules.rollback"), -32000),
+        ]
+        answers = daemon.lines(*[line for line, _ in expected])
+        expect_equal([answer["error"]["code"] for answer in answers], [code for _, code in expected], "error codes")
+        expect_equal(daemon.lines({"jsonrpc": "2.0", "method": "info"}), [], "answer to a notification")
+        batch = daemon.lines([call("key.list", None, "a"), call("nothing", None, 2), {"jsonrpc": "2.0", "method": "info"}])
+        expect_equal([answer["id"] for answer in batch[0]], ["a", 2], "answers to a batch")
+        try:
+            expect_equal(daemon.lines(b"x" * (5 << 20)), [], "answer to a line without end")
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # hung up before all was sent
+        expect_equal(daemon.ask("info")["log"]["last"], 0, "records after refusals")
+
+
+@case("a call is taken whole or not at all")
+def whole_or_not(city):
+    with Daemon(city) as daemon:
+        points = [{"id": number, "venue": "v", "class": "mall"} for number in range(1, 11)]
+        points[9]["mode"] = "open"
+        answer = daemon.lines(call("point.import", {"document": points}))[0]
+        expect_equal(answer["error"]["data"]["pointer"], "/document/9/mode", "pointer of the problem")
+        expect_equal(daemon.ask("point", "list"), [], "points after the refusal")
+        failed = daemon.run("point", "import", daemon.path("points.jsonl", "\n".join(map(json.dumps, points))), code=1)
+        expect("points.jsonl:10: /mode:" in failed.stderr, failed.stderr)
+        failed = daemon.run("point", "import", daemon.path("points.json", points), code=1)
+        expect("points.json: /9: /mode:" in failed.stderr, failed.stderr)
+
+
+@case("many clients at once are all served")
+def clients(city):
+    with Daemon(city) as daemon:
+        failures = []
+
+        def work(number):
+            calls = [call("point.import", {"document": [{"id": number * 100 + i, "venue": "v", "class": "mall"}]}, i)
+                     for i in range(1, 51)]
+            answers = daemon.lines(*calls)
+            if [answer.get("id") for answer in answers] != list(range(1, 51)) or any("error" in a for a in answers):
+                failures.append(answers)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 41)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        expect_equal(failures, [], "answers")
+        expect_equal(len(daemon.ask("point", "list")), 2000, "points")
+
+
+@case("keys stay what they are")
+def keys(city):
+    with Daemon(city) as daemon:
+        first = json.loads(daemon.run("key", "generate", "--kid", "0011223344556677").stdout)
+        second = json.loads(daemon.run("key", "generate", "--kid", "0011223344556677").stdout)
+        daemon.run("key", "import", daemon.path("a.jwk", first))
+        failed = daemon.run("key", "import", daemon.path("b.jwk", second), code=1)
+        expect("another key's" in failed.stderr, failed.stderr)
+        failed = daemon.run("key", "import", daemon.path("c.jwk", {"keys": [{**first, "d": "AAAA"}]}), code=1)
+        expect("c.jwk: /keys/0/d: private" in failed.stderr, failed.stderr)
+        daemon.run("key", "retire", "0011223344556677")
+        daemon.run("key", "import", daemon.path("a.jwk"), code=1)
+        expect_equal([key["retired"] for key in daemon.ask("key", "list")], [True], "retired keys")
+
+
+@case("rules go forward by version and back by rollback")
+def rules(city):
+    with Daemon(city) as daemon:
+        daemon.run("rules", "show", code=1)
+        daemon.run("rules", "apply", daemon.path("1.json", RULES))
+        later = {**RULES, "version": 2, "city": []}
+        expect_equal(daemon.ask("rules", "apply", "--dry-run", daemon.path("2.json", later))["applied"], False, "applied")
+        expect_equal(daemon.ask("rules", "show")["version"], 1, "version after the dry run")
+        daemon.run("rules", "apply", daemon.path("2.json"))
+        daemon.run("rules", "apply", daemon.path("1.json"), code=1)
+        daemon.run("rules", "rollback")
+        shown = daemon.ask("rules", "show")
+        expect_equal((shown["version"], json.loads(shown["text"])), (1, RULES), "rules after the rollback")
+        expect_equal([row["version"] for row in shown["history"]], [1, 2, 1], "history")
+
+
+@case("contexts are exported, rotated and revoked")
+def contexts(city):
+    with Daemon(city) as daemon:
+        daemon.run("point", "add", "8", "--venue", "Tower", "--class", "office", "--oscore")
+        first = daemon.ask("point", "export", "8")
+        expect_equal((first["point"], first["alg"], first["sender_id"]), (8, 10, "00000008"), "context")
+        daemon.run("point", "add", "8", "--venue", "Tower 2", "--class", "office")
+        expect_equal(daemon.ask("point", "export", "8"), first, "context after another `point add`")
+        daemon.run("point", "rotate", "8")
+        second = daemon.ask("point", "export", "8")
+        expect(second["master_secret"] != first["master_secret"], "the secret stayed")
+        expect("master" not in daemon.run("point", "list", "--json").stdout, "a listing shows secrets")
+        daemon.run("point", "revoke", "8")
+        daemon.run("point", "export", "8", code=1)
+        daemon.run("point", "rotate", "8", code=1)
+
+
+@case("subject changes come in by the line")
+def subjects(city):
+    with Daemon(city) as daemon:
+        lines = [{"issuer": "CN-310000", "subject": f"{number:032x}", "colour": "yellow"} for number in range(5000)]
+        done = daemon.run("status", "import", "-", "--json", text="\n".join(map(json.dumps, lines)) + "\n\n")
+        expect_equal(json.loads(done.stdout), {"count": 5000}, "changes")
+        ask = ("status", "get", "--issuer", "CN-310000", "--subject", f"{4999:032x}")
+        expect_equal(daemon.ask(*ask)["colour"], "yellow", "colour")
+        daemon.run("status", "set", *ask[2:], "--colour", "red", "--version", "1")
+        expect_equal(daemon.ask(*ask)["colour"], "yellow", "colour after an older version")
+        daemon.run("status", "set", *ask[2:], "--remove")
+        daemon.run(*ask, code=1)
+        failed = daemon.run("status", "import", "-", text='{"issuer":"a"}\n', code=1)
+        expect("-:1: /" in failed.stderr, failed.stderr)
+
+
+@case("only one daemon writes a store, and none is reached where none is")
+def alone(city):
+    with Daemon(city) as daemon:
+        other = subprocess.run([os.path.join(city.build, "chengmen-control"), "--config", daemon.config],
+                               capture_output=True, text=True, timeout=30)
+        expect_equal(other.returncode, 1, "exit code of a second daemon")
+        expect_equal(daemon.ask("info")["log"]["last"], 0, "log of the first")
+        daemon.stop()
+        daemon.run("info", code=3)
+        daemon.run("info", "--sockets", "x", code=2)
+
+
+@case("metrics and the page are served, and only read")
+def http(city):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        where = "127.0.0.1:%d" % probe.getsockname()[1]
+    with Daemon(city, where) as daemon:
+        daemon.run("point", "add", "7", "--venue", "Ruijin", "--class", "hospital")
+        metrics = urllib.request.urlopen(f"http://{where}/metrics", timeout=10).read().decode()
+        expect("\nchengmen_points 1\n" in metrics and "\nchengmen_dataplane_up 0\n" in metrics, metrics)
+        for line in metrics.splitlines():
+            expect(line.startswith("#") or len(line.rsplit(" ", 1)) == 2 and line.rsplit(" ", 1)[1].isdigit(), line)
+        page = urllib.request.urlopen(f"http://{where}/", timeout=10)
+        expect("default-src 'none'" in page.headers["Content-Security-Policy"], "no content security policy")
+        state = json.loads(urllib.request.urlopen(f"http://{where}/state", timeout=10).read())
+        expect(state["counts"]["points"] == 1 and any("dataplane" in text for text in state["warnings"]), state)
+        for request in (urllib.request.Request(f"http://{where}/", data=b"x", method="POST"),
+                        urllib.request.Request(f"http://{where}/../etc/passwd")):
+            try:
+                urllib.request.urlopen(request, timeout=10)
+                expect(False, "answered")
+            except urllib.error.HTTPError as error:
+                expect(error.code in (404, 405), error.code)
