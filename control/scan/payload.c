@@ -213,6 +213,8 @@ static void take_member(struct cbor_reader *in, int64_t label, struct chengmen_s
 
 bool payload_read_verdict(struct bytes payload, uint32_t id, struct chengmen_scan_answer *answer)
 {
+    if (payload.length == 0)
+        return false;
     struct chengmen_scan_answer read = *answer;
     struct cbor_reader in = cbor_read(payload);
     struct cbor_labels labels = {0};
@@ -231,10 +233,11 @@ bool payload_read_verdict(struct bytes payload, uint32_t id, struct chengmen_sca
 
 uint32_t payload_read_reason(struct bytes payload)
 {
-    struct cbor_reader in = cbor_read(payload);
-    uint32_t reason = 0;
-    if (payload.length == 0 || cbor_take_map(&in, 1) != 1 || cbor_take_uint(&in) != RESPONSE_REASON)
+    if (payload.length == 0)
         return 0;
-    reason = (uint32_t)take_up_to(&in, UINT16_MAX);
+    struct cbor_reader in = cbor_read(payload);
+    if (cbor_take_map(&in, 1) != 1 || cbor_take_uint(&in) != RESPONSE_REASON)
+        return 0;
+    uint32_t reason = (uint32_t)take_up_to(&in, UINT16_MAX);
     return cbor_done(&in) ? reason : 0;
 }
