@@ -43,9 +43,15 @@ struct generator {
     struct wrong_sample samples[GENERATOR_SAMPLES_MAX];
 };
 
+/* The pool may be renewed at any time; each request reads it once. */
+static const struct pool *pool_of(const struct generator *g)
+{
+    return __atomic_load_n(&g->config.pool, __ATOMIC_ACQUIRE);
+}
+
 static uint64_t due_of_schedule(struct generator *g)
 {
-    const struct pool *pool = g->config.pool;
+    const struct pool *pool = pool_of(g);
     if (!pool->due_ns)
         return schedule_next(&g->schedule);
     return g->cursor < pool->count ? ticks_of_ns(pool->due_ns[g->cursor], g->per_s) : SCHEDULE_NEVER;
@@ -107,12 +113,18 @@ void generator_stop(struct generator *g)
     __atomic_store_n(&g->stopping, true, __ATOMIC_RELAXED);
 }
 
+void generator_set_pool(struct generator *g, const struct pool *pool)
+{
+    __atomic_store_n(&g->config.pool, pool, __ATOMIC_RELEASE);
+}
+
 /* Writes the flight's request to a spare buffer and puts it in line for the port. The caller saw that there is one. */
 static void write_request(struct generator *g, const struct flight *flight)
 {
-    const struct pool_entry *entry = &g->config.pool->entries[flight->entry];
+    const struct pool *pool = pool_of(g);
+    const struct pool_entry *entry = &pool->entries[flight->entry];
     struct link_message message = {
-        .data = g->config.pool->messages + entry->offset,
+        .data = pool->messages + entry->offset,
         .length = entry->length,
         .sum = entry->sum,
         .id_at = entry->id_at,
@@ -146,7 +158,7 @@ static void send_new(struct generator *g, uint64_t due, uint32_t index, uint8_t 
         g->counts.unsent++;
         return;
     }
-    const struct pool_entry *entry = &g->config.pool->entries[index];
+    const struct pool_entry *entry = &pool_of(g)->entries[index];
     uint32_t number = g->point_counts[entry->point]++;
     struct flight *flight = flights_add(&g->flights);
     flight->due = due;
@@ -206,7 +218,7 @@ static void fill(struct generator *g, uint64_t now)
             continue;
         }
         uint32_t index = (uint32_t)g->cursor;
-        if (++g->cursor == g->config.pool->count && !g->config.pool->due_ns)
+        if (++g->cursor == pool_of(g)->count && !pool_of(g)->due_ns)
             g->cursor = 0;
         g->next_due = due_of_schedule(g);
         send_new(g, due, index, 0, now);
@@ -255,7 +267,7 @@ static void expire(struct generator *g, uint64_t now)
 static void record_wrong(struct generator *g, const struct flight *flight, const struct answer *answer,
                          enum wrong wrong)
 {
-    const struct pool_entry *entry = &g->config.pool->entries[flight->entry];
+    const struct pool_entry *entry = &pool_of(g)->entries[flight->entry];
     g->counts.wrong[wrong]++;
     if (g->sample_count < GENERATOR_SAMPLES_MAX)
         g->samples[g->sample_count++] = (struct wrong_sample){.wrong = wrong,
@@ -286,7 +298,7 @@ static uint32_t digest_of(struct bytes message)
 
 static void judge(struct generator *g, const struct flight *flight, struct answer *answer, uint64_t now)
 {
-    const struct pool_entry *entry = &g->config.pool->entries[flight->entry];
+    const struct pool_entry *entry = &pool_of(g)->entries[flight->entry];
     enum wrong wrong = WRONG_NOTHING;
     g->counts.codes[answer->code]++;
     if (answer->code == COAP_CONTENT) {
@@ -326,7 +338,7 @@ static void take_answer(struct generator *g, const struct link_answer *from, uin
     struct flight *flight = NULL;
     if (answer_read(from->message, &answer) && answer.has_token && answer.token.salt == g->salt)
         flight = flights_find(&g->flights, answer.token.sequence);
-    if (!flight || g->config.pool->entries[flight->entry].point != from->point || flight->port != from->port ||
+    if (!flight || pool_of(g)->entries[flight->entry].point != from->point || flight->port != from->port ||
         (answer.type == COAP_ACK && answer.message_id != flight->message_id)) {
         g->counts.unmatched++;
         return;

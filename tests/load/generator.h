@@ -87,6 +87,9 @@ void generator_start(struct generator *generator, uint64_t ticks);
 bool generator_step(struct generator *generator);
 /* Nothing more becomes due; what is under way is awaited. From any thread. */
 void generator_stop(struct generator *generator);
+/* Another making of the same pool: the same requests, newly issued. It and the one before must stay until the next call
+ * or the end. From any thread. */
+void generator_set_pool(struct generator *generator, const struct pool *pool);
 void generator_close(struct generator *generator);
 
 void generator_counts(const struct generator *generator, struct load_counts *out);

@@ -93,8 +93,7 @@ struct point pool_point(const struct profile *profile, uint64_t seed, uint32_t f
     out.address[2] = (uint8_t)(address >> 8);
     out.address[3] = (uint8_t)address;
     snprintf(out.venue, sizeof out.venue, "V%07u", point + 1);
-    snprintf(out.venue_class, sizeof out.venue_class, "%s",
-             profile->venues[point_venue(profile, seed, point)].class);
+    snprintf(out.venue_class, sizeof out.venue_class, "%s", profile->venues[point_venue(profile, seed, point)].class);
     return out;
 }
 
@@ -144,7 +143,8 @@ static size_t make_credential(const struct maker *maker, uint64_t number, struct
     struct subject_place place = subject_place(maker->profile, draw->subject);
     const struct sign_issuer *issuer = &maker->signer->issuers[place.issuer];
     bool cti_wanted = draw->class == CLASS_DYNAMIC || draw->class == CLASS_DELEGATED;
-    uint64_t life_s = credential_life_max_s(draw->class), age_s = damage == KIND_EXPIRED ? life_s + 3600 : ISSUED_BEFORE_S;
+    uint64_t life_s = credential_life_max_s(draw->class),
+             age_s = damage == KIND_EXPIRED ? life_s + 3600 : ISSUED_BEFORE_S;
     struct random random = random_of(maker->seed ^ maker->now_s, 'T', number);
     random_fill(&random, cti, sizeof cti);
     random_fill(&random, delegate, sizeof delegate);
@@ -161,7 +161,7 @@ static size_t make_credential(const struct maker *maker, uint64_t number, struct
         .class = draw->class,
         .region = issuer->region,
         .has_region = issuer->region != 0,
-        .colour = draw->class != CLASS_DYNAMIC ? COLOUR_UNKNOWN
+        .colour = draw->class != CLASS_DYNAMIC   ? COLOUR_UNKNOWN
                   : draw->state == STATE_REVOKED ? COLOUR_GREEN
                                                  : (enum colour)draw->state,
         .delegate = draw->class == CLASS_DELEGATED ? delegate : NULL,
@@ -191,8 +191,7 @@ static size_t write_message(const struct maker *maker, const struct draw *draw, 
                             bool confirmable, uint8_t *room, size_t size)
 {
     static const uint8_t token[TOKEN_SIZE];
-    const struct profile_venue *venue =
-        &maker->profile->venues[point_venue(maker->profile, maker->seed, draw->point)];
+    const struct profile_venue *venue = &maker->profile->venues[point_venue(maker->profile, maker->seed, draw->point)];
     uint8_t payload[LINK_MESSAGE_MAX];
     struct cbor_writer map = cbor_write(payload, sizeof payload);
     cbor_put_map(&map, 2u + (venue->evidence_length > 0));
@@ -209,8 +208,8 @@ static size_t write_message(const struct maker *maker, const struct draw *draw, 
         cbor_put_uint(&map, 4);
         cbor_put_item(&map, (struct bytes){venue->evidence, venue->evidence_length});
     }
-    struct coap_writer out = coap_write(room, size, confirmable ? COAP_CON : COAP_NON, COAP_POST, 0,
-                                        (struct bytes){token, sizeof token});
+    struct coap_writer out =
+        coap_write(room, size, confirmable ? COAP_CON : COAP_NON, COAP_POST, 0, (struct bytes){token, sizeof token});
     coap_put_option(&out, COAP_OPTION_URI_PATH, bytes_of_text("v"));
     coap_put_option_uint(&out, COAP_OPTION_CONTENT_FORMAT, COAP_FORMAT_CBOR);
     coap_put_payload(&out, cbor_written(&map));
@@ -230,8 +229,7 @@ static size_t make_message(const struct maker *maker, uint64_t number, struct dr
     bool as_text = random_unit(&draw->rest) < maker->profile->text_share;
     bool confirmable = random_unit(&draw->rest) < maker->profile->confirmable;
     if (as_text && draw->kind != KIND_GARBAGE)
-        credential = (struct bytes){(const uint8_t *)text,
-                                    4 + base45_encode(credential, text + 4, sizeof text - 4)};
+        credential = (struct bytes){(const uint8_t *)text, 4 + base45_encode(credential, text + 4, sizeof text - 4)};
     return write_message(maker, draw, credential, as_text && draw->kind != KIND_GARBAGE, confirmable, room, size);
 }
 

@@ -26,8 +26,11 @@ bool load_environment_start(const char *cores, const char *const devices[], unsi
 /* Opens and starts the device of that name with `queues` receive and transmit queues. */
 struct load_port *load_port_open(const char *device, unsigned queues, char *error, size_t error_size);
 /* Two ports in this process that are each other's other end: what one sends, the other receives, over rings of `depth`
- * frames (a power of two) a direction. */
-bool load_port_pair(const char *name, unsigned depth, struct load_port *ends[2], char *error, size_t error_size);
+ * frames (a power of two) a direction. The second is left for somebody else to open where `far_name` is given: it
+ * receives the device's name. */
+#define LOAD_PORT_NAME_MAX 64
+bool load_port_pair(const char *name, unsigned depth, struct load_port *ends[2], char far_name[LOAD_PORT_NAME_MAX],
+                    char *error, size_t error_size);
 void load_port_close(struct load_port *port);
 const uint8_t *load_port_mac(const struct load_port *port);
 /* DPDK's number of the port, for the part of a benchmark that gives an end to a worker. */
@@ -44,5 +47,6 @@ uint64_t load_port_missed(const struct load_port *port);
 
 /* Runs `work` on the n-th core behind main's and waits for none; load_core_wait waits for it. */
 bool load_core_start(unsigned n, int (*work)(void *), void *argument);
+bool load_core_done(unsigned n);
 int load_core_wait(unsigned n);
 unsigned load_core_count(void); /* cores behind main's */

@@ -145,7 +145,23 @@ struct load_port *load_port_open(const char *device, unsigned queues, char *erro
     return NULL;
 }
 
-bool load_port_pair(const char *name, unsigned depth, struct load_port *ends[2], char *error, size_t error_size)
+/* One end: it receives from rings[end] and sends to the other. */
+static struct load_port *open_end(const char *name, struct rte_ring *rings[2], int end, struct rte_mempool *pool)
+{
+    char device[RTE_ETH_NAME_MAX_LEN];
+    struct load_port *port = calloc(1, sizeof *port);
+    snprintf(device, sizeof device, "%.16s-end%d", name, end);
+    int number = port ? rte_eth_from_rings(device, &rings[end], 1, &rings[1 - end], 1, rte_socket_id()) : -1;
+    if (number < 0) {
+        free(port);
+        return NULL;
+    }
+    *port = (struct load_port){.number = (uint16_t)number, .pool = pool};
+    return port;
+}
+
+bool load_port_pair(const char *name, unsigned depth, struct load_port *ends[2], char far_name[LOAD_PORT_NAME_MAX],
+                    char *error, size_t error_size)
 {
     struct rte_ring *rings[2] = {NULL, NULL};
     struct rte_mempool *pool = make_pool(name, error, error_size);
@@ -157,25 +173,23 @@ bool load_port_pair(const char *name, unsigned depth, struct load_port *ends[2],
         snprintf(ring, sizeof ring, "%.16s-%d", name, i);
         rings[i] = rte_ring_create(ring, depth, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
     }
-    for (int i = 0; i < 2 && rings[0] && rings[1]; i++) {
-        char end[RTE_ETH_NAME_MAX_LEN];
-        snprintf(end, sizeof end, "%.16s-end%d", name, i);
-        int number = rte_eth_from_rings(end, &rings[i], 1, &rings[1 - i], 1, rte_socket_id());
-        ends[i] = number < 0 ? NULL : calloc(1, sizeof *ends[i]);
-        if (!ends[i])
-            break;
-        *ends[i] = (struct load_port){.number = (uint16_t)number, .pool = pool, .owns_pool = i == 1};
-        ends[i]->rings[0] = i == 1 ? rings[0] : NULL;
-        ends[i]->rings[1] = i == 1 ? rings[1] : NULL;
-        if (!start_device(ends[i], end, 1, error, error_size))
-            return false;
-        ends[i]->mac[0] = 0x02; /* ring ports have no address: give each end one of its own */
-        ends[i]->mac[5] = (uint8_t)(i + 1);
+    for (int i = 0; i < 2 && rings[0] && rings[1]; i++)
+        ends[i] = open_end(name, rings, i, pool);
+    if (!ends[0] || !ends[1]) {
+        snprintf(error, error_size, "no ring pair %s: %s", name, rte_strerror(rte_errno));
+        return false;
     }
-    if (ends[0] && ends[1])
-        return true;
-    snprintf(error, error_size, "no ring pair %s: %s", name, rte_strerror(rte_errno));
-    return false;
+    ends[1]->owns_pool = true;
+    memcpy(ends[1]->rings, rings, sizeof rings);
+    if (far_name && rte_eth_dev_get_name_by_port(ends[1]->number, far_name) != 0)
+        return false;
+    for (int i = 0; i < (far_name ? 1 : 2); i++) {
+        if (!start_device(ends[i], name, 1, error, error_size))
+            return false;
+        const uint8_t mac[6] = {2, 0, 0, 0, 0, (uint8_t)(i + 1)}; /* ring ports have none of their own */
+        memcpy(ends[i]->mac, mac, sizeof mac);
+    }
+    return true;
 }
 
 void load_port_close(struct load_port *port)
@@ -261,6 +275,12 @@ static unsigned core_behind_main(unsigned n)
     while (n-- > 0 && core < RTE_MAX_LCORE)
         core = rte_get_next_lcore(core, 1, 0);
     return core;
+}
+
+bool load_core_done(unsigned n)
+{
+    unsigned core = core_behind_main(n);
+    return core >= RTE_MAX_LCORE || rte_eal_get_lcore_state(core) == WAIT;
 }
 
 bool load_core_start(unsigned n, int (*work)(void *), void *argument)

@@ -169,8 +169,7 @@ static void read_obligations(const struct json_place *row, struct expectation *o
 
 static void read_row(const struct json_place *place, struct profile *out, struct json_problems *problems)
 {
-    static const char *const known[] = {"venue",   "class",  "colour",      "kind",
-                                        "verdict", "reason", "obligations", NULL};
+    static const char *const known[] = {"venue", "class", "colour", "kind", "verdict", "reason", "obligations", NULL};
     struct profile_row *row = &out->rows[out->row_count++];
     const char *name;
     *row = (struct profile_row){.venue = -1, .class = -1, .state = -1, .kind = -1};
@@ -235,9 +234,8 @@ bool profile_expectation(const struct profile *profile, uint32_t venue, enum cre
     bool designed = by_design(state, kind, out);
     for (uint32_t i = 0; i < profile->row_count; i++) {
         const struct profile_row *row = &profile->rows[i];
-        bool fits = (row->venue < 0 || (uint32_t)row->venue == venue) &&
-                    (row->class < 0 || row->class == (int)class) && (row->state < 0 || row->state == (int)state) &&
-                    (row->kind < 0 || row->kind == (int)kind);
+        bool fits = (row->venue < 0 || (uint32_t)row->venue == venue) && (row->class < 0 || row->class == (int)class) &&
+                    (row->state < 0 || row->state == (int)state) && (row->kind < 0 || row->kind == (int)kind);
         bool meant = !designed || row->kind == (int)kind || (state == STATE_REVOKED && row->state == (int)state);
         if (!fits || !meant)
             continue;
@@ -255,13 +253,13 @@ static void check_rows(const struct json_place *root, const struct profile *p, s
     struct json_place rows = json_member(root, "expect");
     struct expectation ignored;
     for (uint32_t venue = 0; venue < p->venue_count; venue++)
-        for (unsigned class = 0; class < CLASS_COUNT; class++)
+        for (unsigned class = 0; class < CLASS_COUNT; class ++)
             for (unsigned state = 0; state < STATE_COUNT; state++)
                 for (unsigned kind = 0; kind <= KIND_REPLAYED; kind++)
                     if (p->classes[class] > 0 && p->states[state] > 0 && p->kinds[kind] > 0 &&
                         !profile_expectation(p, venue, class, state, kind, &ignored))
-                        json_refuse(problems, &rows, "no row says what %s, %s, %s, %s deserves",
-                                    p->venues[venue].class, class_names[class], state_names[state], kind_names[kind]);
+                        json_refuse(problems, &rows, "no row says what %s, %s, %s, %s deserves", p->venues[venue].class,
+                                    class_names[class], state_names[state], kind_names[kind]);
 }
 
 static void read_mix(const struct json_place *root, struct profile *out, struct json_problems *problems)
@@ -281,10 +279,10 @@ static void read_mix(const struct json_place *root, struct profile *out, struct 
 
 static void read_root(const struct json_place *root, struct profile *out, struct json_problems *problems)
 {
-    static const char *const known[] = {"name",   "text",    "duration_s", "arrivals",    "timeout_ms",   "rate",
-                                        "retry",  "repeat",  "points",     "subjects",    "pool",         "issuers",
-                                        "classes", "colours", "venues",     "confirmable", "text_share", "invalid",
-                                        "expect", NULL};
+    static const char *const known[] = {"name",        "text",       "duration_s", "arrivals", "timeout_ms",
+                                        "rate",        "retry",      "repeat",     "points",   "subjects",
+                                        "pool",        "issuers",    "classes",    "colours",  "venues",
+                                        "confirmable", "text_share", "invalid",    "expect",   NULL};
     static const char *const arrivals[] = {"even", "poisson", NULL};
     struct json_place name = json_member(root, "name"), text = json_member(root, "text");
     if (!json_known_members(root, known, problems))

@@ -124,12 +124,9 @@ struct shape {
 
 static const char *const shape_names[] = {"constant", "ramp", "steps", "storm", "commuter", "capture", NULL};
 static const struct shape shapes[] = {
-    {{"shape", "per_s"}, true, read_constant},
-    {{"shape", "from_per_s", "to_per_s"}, true, read_ramp},
-    {{"shape", "steps"}, false, read_steps},
-    {{"shape", "per_s", "times", "at_s", "for_s"}, true, read_storm},
-    {{"shape", "peak_per_s"}, true, read_commuter},
-    {{"shape", "file", "speed"}, false, read_capture},
+    {{"shape", "per_s"}, true, read_constant},      {{"shape", "from_per_s", "to_per_s"}, true, read_ramp},
+    {{"shape", "steps"}, false, read_steps},        {{"shape", "per_s", "times", "at_s", "for_s"}, true, read_storm},
+    {{"shape", "peak_per_s"}, true, read_commuter}, {{"shape", "file", "speed"}, false, read_capture},
 };
 
 void profile_rate(const struct json_place *root, struct profile *out, struct json_problems *problems)
@@ -148,14 +145,14 @@ void profile_rate(const struct json_place *root, struct profile *out, struct jso
 }
 
 /* In the order of the wire's labels, which ascend from 1; NULL where a profile cannot give one. */
-static const char *const evidence_names[] = {"temperature", NULL,         "sms", "consent", "id_checked",
-                                             "mask",        "registered", "form"};
+static const char *const evidence_names[] = {"temperature", NULL,   "sms",        "consent",
+                                             "id_checked",  "mask", "registered", "form"};
 
 void profile_evidence(const struct json_place *evidence, uint8_t room[PROFILE_EVIDENCE_MAX], uint8_t *length,
                       struct json_problems *problems)
 {
-    static const char *const known[] = {"temperature", "sms",  "consent", "id_checked", "mask", "registered",
-                                        "form",        NULL};
+    static const char *const known[] = {"temperature", "sms",        "consent", "id_checked",
+                                        "mask",        "registered", "form",    NULL};
     struct cbor_writer out = cbor_write(room, PROFILE_EVIDENCE_MAX);
     if (!json_known_members(evidence, known, problems) || cJSON_GetArraySize(evidence->value) == 0)
         return;

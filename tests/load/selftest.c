@@ -321,7 +321,7 @@ int selftest_run(const struct selftest_options *options, FILE *out, char *error,
         snprintf(error, error_size, "a self test takes two cores");
         return -1;
     }
-    if (!load_port_pair("selftest", RING_DEPTH, base.ends, error, error_size))
+    if (!load_port_pair("selftest", RING_DEPTH, base.ends, NULL, error, error_size))
         return -1;
     if (!blank_pool(&pool)) {
         snprintf(error, error_size, "out of memory");

@@ -56,7 +56,8 @@ void signer_close(struct signer *signer)
 struct issuer_key signer_key(const struct signer *signer, uint32_t number)
 {
     const struct sign_issuer *issuer = &signer->issuers[number];
-    struct issuer_key key = {.use = KEY_USE_CREDENTIAL, .not_after_s = UINT64_C(1) << 40, .classes = (1u << CLASS_COUNT) - 1};
+    struct issuer_key key = {
+        .use = KEY_USE_CREDENTIAL, .not_after_s = UINT64_C(1) << 40, .classes = (1u << CLASS_COUNT) - 1};
     memcpy(key.kid, issuer->kid, sizeof key.kid);
     memcpy(key.public_key, issuer->public_key, sizeof key.public_key);
     memcpy(key.issuer, issuer->name, sizeof key.issuer);
