@@ -1,4 +1,4 @@
-/* bench_gate [--json] [--profile NAME] [--rules FILE] [--engine NAME] [--rate PER_S]
+/* bench_gate [--json] [--profile NAME] [--rules FILE] [--engine NAME] [--rate PER_S] [--seconds S] [--store DIRECTORY]
  * The appliance's worker on one core, the load tester's generator on another, a ring pair between them: the highest
  * rate of plain requests without loss, and the latency at 80 % of it. Every verdict is checked. */
 #include <getopt.h>
@@ -16,14 +16,13 @@
 
 #define RING_DEPTH 8192
 #define MEMORY_MB 600
-#define LATENCY_S 5
-#define CURVE_S 1
 
 struct options {
     bool json;
     const char *profile, *rules, *store;
     enum ed25519_engine engine;
     double rate_per_s; /* 0: search */
+    double trial_s;    /* of a step of the search; the confirmation and the latency take longer */
 };
 
 /* Verifications a second of libsodium on this core: what the figure is held against. */
@@ -54,13 +53,10 @@ static bool read_engine(const char *name, enum ed25519_engine *out)
 static bool read_options(int argc, char **argv, struct options *out)
 {
     static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"profile", required_argument, NULL, 'p'},
-        {"rules", required_argument, NULL, 'r'},
-        {"engine", required_argument, NULL, 'e'},
-        {"rate", required_argument, NULL, 'n'},
-        {"store", required_argument, NULL, 's'},
-        {NULL, 0, NULL, 0},
+        {"json", no_argument, NULL, 'j'},          {"profile", required_argument, NULL, 'p'},
+        {"rules", required_argument, NULL, 'r'},   {"engine", required_argument, NULL, 'e'},
+        {"seconds", required_argument, NULL, 't'}, {"rate", required_argument, NULL, 'n'},
+        {"store", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -77,6 +73,9 @@ static bool read_options(int argc, char **argv, struct options *out)
         case 's':
             out->store = optarg;
             break;
+        case 't':
+            out->trial_s = atof(optarg);
+            break;
         case 'n':
             out->rate_per_s = atof(optarg);
             break;
@@ -90,18 +89,18 @@ static bool read_options(int argc, char **argv, struct options *out)
     return optind == argc;
 }
 
-static void print_curve(struct bench_load *load, double highest, bool json)
+static void print_curve(struct bench_load *load, double highest, const struct options *options)
 {
     static const double shares[] = {0.1, 0.25, 0.5, 0.65, 0.8, 0.9, 0.95};
     static struct result result;
     const char *comma = "";
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
-        if (!bench_trial(load, highest * shares[i], CURVE_S, &result))
+        if (!bench_trial(load, highest * shares[i], options->trial_s, &result))
             return;
         double p50 = (double)histogram_percentile(&result.latency, 0.5) / 1e3;
         double p99 = (double)histogram_percentile(&result.latency, 0.99) / 1e3;
         double p999 = (double)histogram_percentile(&result.latency, 0.999) / 1e3;
-        if (json)
+        if (options->json)
             printf("%s\n    {\"load\": %.2f, \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f}", comma, shares[i],
                    p50, p99, p999);
         else
@@ -117,10 +116,12 @@ static int measure(struct bench_load *load, const struct options *options)
     struct search_options search = search_defaults();
     double sodium_per_s = libsodium_per_s();
     search.first_per_s = 20000;
+    search.trial_s = options->trial_s;
+    search.confirm_s = options->trial_s * 3;
     double highest = options->rate_per_s;
     if (highest <= 0)
         highest = search_highest(&search, bench_trial, bench_report, load);
-    if (highest <= 0 || !bench_trial(load, highest * 0.8, LATENCY_S, &result)) {
+    if (highest <= 0 || !bench_trial(load, highest * 0.8, options->trial_s * 3, &result)) {
         fprintf(stderr, "bench_gate: %s\n", highest < 0 ? load->error : "no rate without loss");
         return 1;
     }
@@ -138,7 +139,7 @@ static int measure(struct bench_load *load, const struct options *options)
             "at 80 %% of that:                      p99 %.1f us, p99.9 %.1f us\nengine:                               "
             "%s\n",
             highest, sodium_per_s, highest / sodium_per_s, p99, p999, ed25519_engine_name());
-    print_curve(load, highest, options->json);
+    print_curve(load, highest, options);
     if (options->json)
         printf("\n  ]\n}\n");
     return 0;
@@ -174,11 +175,14 @@ static int run(struct bench_load *load, const struct options *options, const cha
 int main(int argc, char **argv)
 {
     static struct bench_load load;
-    struct options options = {.profile = "bench-gate", .rules = CHENGMEN_PROFILES "/rules.json", .store = "/var/tmp"};
+    struct options options = {
+        .profile = "bench-gate", .rules = CHENGMEN_PROFILES "/rules.json", .store = "/var/tmp", .trial_s = 1};
     char store[256];
     if (!read_options(argc, argv, &options)) {
-        fprintf(stderr, "usage: bench_gate [--json] [--profile NAME] [--rules FILE] [--engine NAME] [--rate PER_S] "
-                        "[--store DIRECTORY]\n");
+        fprintf(
+            stderr,
+            "usage: bench_gate [--json] [--profile NAME] [--rules FILE] [--engine NAME] [--rate PER_S] [--seconds S] "
+            "[--store DIRECTORY]\n");
         return 2;
     }
     snprintf(store, sizeof store, "%s/chengmen-gate-XXXXXX", options.store);

@@ -180,10 +180,11 @@ static size_t make_credential(const struct maker *maker, uint64_t number, struct
 static size_t make_unknown(const struct maker *maker, uint64_t number, struct draw *draw, uint8_t *room, size_t size)
 {
     size_t length = make_credential(maker, number, draw, KIND_UNKNOWN_KEY, room, size);
-    enum { KID = 3 + 1 + 2 + 1 + 1 + 1 }; /* tag, array, bstr head 2, map, 1: -8, 4: bstr head */
+    struct subject_place place = subject_place(maker->profile, draw->subject);
+    uint8_t *kid = memmem(room, length, maker->signer->issuers[place.issuer].kid, COSE_KID_SIZE);
     struct random random = random_of(maker->seed, 'X', number);
-    if (length > KID + COSE_KID_SIZE)
-        random_fill(&random, room + KID, COSE_KID_SIZE);
+    if (kid)
+        random_fill(&random, kid, COSE_KID_SIZE);
     return length;
 }
 
