@@ -92,6 +92,14 @@ static struct entry *victim_of(struct bucket *bucket, uint64_t now_s, uint64_t *
     return oldest;
 }
 
+static struct entry *find(struct bucket *bucket, uint64_t fingerprint, const struct entry *except)
+{
+    for (unsigned i = 0; i < WAYS; i++)
+        if (&bucket->entries[i] != except && atomic_load(&bucket->entries[i].fingerprint) == fingerprint)
+            return &bucket->entries[i];
+    return NULL;
+}
+
 struct sighting replay_note(struct replay *r, const uint8_t kid[COSE_KID_SIZE], const uint8_t cti[CTI_SIZE],
                             uint32_t point_index, uint32_t zone, uint64_t now_s)
 {
@@ -103,20 +111,20 @@ struct sighting replay_note(struct replay *r, const uint8_t kid[COSE_KID_SIZE], 
     struct bucket *bucket = &r->buckets[(fingerprint >> 32) * r->bucket_count >> 32];
     uint64_t place = place_of(fingerprint, point_index, zone, now_s);
     for (;;) {
-        for (unsigned i = 0; i < WAYS; i++) {
-            struct entry *e = &bucket->entries[i];
-            if (atomic_load_explicit(&e->fingerprint, memory_order_acquire) == fingerprint)
-                return sighting_of(atomic_exchange_explicit(&e->place, place, memory_order_acq_rel), fingerprint,
-                                   now_s);
-        }
+        struct entry *known = find(bucket, fingerprint, NULL);
+        if (known)
+            return sighting_of(atomic_exchange(&known->place, place), fingerprint, now_s);
         uint64_t before = 0;
         bool alive = false;
         struct entry *victim = victim_of(bucket, now_s, &before, &alive);
-        /* Who loses looks again: the winner may have had the same code. */
-        if (atomic_compare_exchange_strong_explicit(&victim->fingerprint, &before, fingerprint, memory_order_acq_rel,
-                                                    memory_order_relaxed)) {
-            atomic_store_explicit(&victim->place, place, memory_order_release);
-            return (struct sighting){.forgot = alive};
-        }
+        if (!atomic_compare_exchange_strong(&victim->fingerprint, &before, fingerprint))
+            continue; /* somebody was faster, perhaps with the same code */
+        atomic_store(&victim->place, place);
+        /* Another worker may have taken another entry for the same code meanwhile. Each wrote before it looks again, in
+         * one order for all, so at least one of the two sees the other. */
+        struct entry *twin = find(bucket, fingerprint, victim);
+        if (twin)
+            return sighting_of(atomic_load(&twin->place), fingerprint, now_s);
+        return (struct sighting){.forgot = alive};
     }
 }
