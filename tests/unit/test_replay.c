@@ -69,7 +69,7 @@ static void bounds_of_point_and_zone_hold(void **state)
     replay_free(replay);
 }
 
-#define RACE_CODES 20000
+#define RACE_CODES 4000
 
 struct racer {
     struct replay *replay;
@@ -89,7 +89,7 @@ static void of_two_workers_one_is_told(void **state)
 {
     (void)state;
     static struct racer racers[2];
-    struct replay *replay = replay_new(RACE_CODES * 16, 1);
+    struct replay *replay = replay_new(1u << 18, 1);
     pthread_t threads[2];
     for (uint32_t i = 0; i < 2; i++) {
         racers[i] = (struct racer){.replay = replay, .point = i + 1};
