@@ -93,7 +93,10 @@ static void members_arrive_where_they_belong(void **state)
 static void the_table_of_members_tells_the_true_defaults(void **state)
 {
     (void)state;
-    unsigned numbers = 0;
+    unsigned numbers = 0, rows = 0;
+#define NUMBER(name, value, least, most, form, meaning) rows++;
+#include "dataplane/config.def"
+#undef NUMBER
     read_text("{}");
     for (unsigned i = 0; i < config_member_count; i++) {
         const struct config_member *member = &config_members[i];
@@ -114,7 +117,7 @@ static void the_table_of_members_tells_the_true_defaults(void **state)
 #include "dataplane/config.def"
 #undef NUMBER
     }
-    assert_int_equal(numbers, 11);
+    assert_int_equal(numbers, rows);
 }
 
 int main(void)
