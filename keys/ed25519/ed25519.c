@@ -4,6 +4,7 @@
 #include "keys/ed25519/memory.h"
 #include "keys/ed25519/processor.h"
 #include "keys/ed25519/self_test.h"
+#include "keys/ed25519/table_x8.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -102,13 +103,25 @@ static verify_path *choose_path(enum ed25519_engine engine, const char **why)
     return NULL;
 }
 
+/* By the path in use, which so proves its tables too. */
+static void build(const struct table_shape *shape, const struct point *point, struct niels_packed *entries)
+{
+#ifdef ED25519_HAS_AVX512
+    if (state.engine == ED25519_AVX512) {
+        table_build_x8(shape, point, entries);
+        return;
+    }
+#endif
+    table_build(shape, point, entries);
+}
+
 static bool build_base(void)
 {
     choose_shapes(&state.tables);
     state.tables.base = memory_map(state.tables.base_shape.bytes);
     if (!state.tables.base)
         return false;
-    table_build(&state.tables.base_shape, &point_base, state.tables.base);
+    build(&state.tables.base_shape, &point_base, state.tables.base);
     memory_slots_configure(state.tables.key_shape.bytes);
     return true;
 }
@@ -170,7 +183,7 @@ struct ed25519_key *ed25519_key_prepare(const uint8_t public_key[32])
             return NULL;
         }
         struct point opposite = point_negate(&point);
-        table_build(&state.tables.key_shape, &opposite, key->table);
+        build(&state.tables.key_shape, &opposite, key->table);
     }
     atomic_fetch_add(&keys_prepared, 1);
     atomic_fetch_add(&key_bytes_total, ed25519_key_memory_bytes(key));

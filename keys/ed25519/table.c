@@ -20,8 +20,7 @@ struct table_shape table_shape(unsigned width)
     return shape;
 }
 
-/* Entries 0 to `last` of one window of multiples of `point`. Returns last * point. */
-static struct point build_window(const struct point *point, struct niels_packed *entries, uint32_t last)
+struct point table_build_window(const struct point *point, struct niels_packed *entries, uint32_t last)
 {
     struct point chunk[POINT_SHARED_MAX];
     struct point multiple = point_identity();
@@ -46,10 +45,10 @@ void table_build(const struct table_shape *shape, const struct point *point, str
 {
     struct point window = *point;
     for (unsigned i = 0; i + 1 < shape->windows; i++) {
-        struct point half = build_window(&window, entries + (size_t)i * shape->stride, shape->stride - 1);
+        struct point half = table_build_window(&window, entries + (size_t)i * shape->stride, shape->stride - 1);
         window = point_add(&half, &half);
     }
-    build_window(&window, entries + (size_t)(shape->windows - 1) * shape->stride, 1u << shape->top);
+    table_build_window(&window, entries + (size_t)(shape->windows - 1) * shape->stride, 1u << shape->top);
 }
 
 void table_recode(const struct table_shape *shape, const struct scalar *k, uint64_t sum[4])

@@ -28,6 +28,9 @@ struct table_shape table_shape(unsigned width);
 /* Fills shape->entries entries: window i starts at entry i * stride, and its entry number d is d 2^(width i) P. */
 void table_build(const struct table_shape *shape, const struct point *point, struct niels_packed *entries);
 
+/* Fills entries 0 to `last` of one window of multiples of `point`. Returns last * point. */
+struct point table_build_window(const struct point *point, struct niels_packed *entries, uint32_t last);
+
 /* A digit of k + K. */
 static inline int table_digit(const struct table_shape *shape, const uint64_t sum[4], unsigned window)
 {
