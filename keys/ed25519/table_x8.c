@@ -84,7 +84,7 @@ static struct niels8 niels8_of(const struct niels_packed packed[LANES])
 }
 
 /* Entries 0 to count - 1 of eight windows: the multiples of eight points, each to its lane's address. */
-static void build_windows(const struct point points[LANES], uint32_t count, uint64_t address[LANES])
+static void build_windows(const struct curve_point points[LANES], uint32_t count, uint64_t address[LANES])
 {
     struct niels_packed packed[LANES];
     struct affine8 chunk[CHUNK];
@@ -113,9 +113,9 @@ static void build_windows(const struct point points[LANES], uint32_t count, uint
     }
 }
 
-void table_build_x8(const struct table_shape *shape, const struct point *point, struct niels_packed *entries)
+void table_build_x8(const struct window_shape *shape, const struct curve_point *point, struct niels_packed *entries)
 {
-    struct point windows[TABLE_WINDOWS_MAX];
+    struct curve_point windows[TABLE_WINDOWS_MAX];
     unsigned lower = shape->windows - 1;
     windows[0] = *point;
     for (unsigned i = 1; i <= lower; i++) {

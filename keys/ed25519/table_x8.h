@@ -4,4 +4,4 @@
 #include "keys/ed25519/table.h"
 
 /* As table_build, in a quarter of the time. */
-void table_build_x8(const struct table_shape *shape, const struct point *point, struct niels_packed *entries);
+void table_build_x8(const struct window_shape *shape, const struct curve_point *point, struct niels_packed *entries);

@@ -7,7 +7,7 @@
 #define FETCH_FAR 16
 #define FETCH_NEAR 2
 
-void walk_append(struct walk *walk, const struct table_shape *shape, const uint64_t tables[LANES],
+void walk_append(struct walk *walk, const struct window_shape *shape, const uint64_t tables[LANES],
                  const __m512i digits[4])
 {
     const __m512i half = lanes_of(UINT64_C(1) << (shape->width - 1)),

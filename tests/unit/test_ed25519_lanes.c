@@ -174,7 +174,7 @@ static void scalars_reduce_and_recode_as_one_by_one(void **state)
             }
             wide[word] = _mm512_loadu_si512(in[word]);
         }
-        struct table_shape shape = table_shape(TABLE_WIDTH_MIN + i % (TABLE_WIDTH_MAX - TABLE_WIDTH_MIN + 1));
+        struct window_shape shape = window_shape(TABLE_WIDTH_MIN + i % (TABLE_WIDTH_MAX - TABLE_WIDTH_MIN + 1));
         scalar_reduce_x8(wide, reduced);
         table_recode_x8(&shape, reduced, sum);
         for (unsigned word = 0; word < 4; word++) {
@@ -236,9 +236,9 @@ static void hashes_are_the_portable_ones(void **state)
 static void tables_are_the_portable_ones(void **state)
 {
     (void)state;
-    struct point point = point_base;
+    struct curve_point point = point_base;
     for (unsigned width = TABLE_WIDTH_MIN; width <= 13; width++) {
-        struct table_shape shape = table_shape(width);
+        struct window_shape shape = window_shape(width);
         struct niels_packed *wanted = calloc(1, shape.bytes), *got = calloc(1, shape.bytes);
         assert_non_null(wanted);
         assert_non_null(got);
