@@ -323,8 +323,9 @@ static void damage_is_never_an_answer(void **state)
 static void state_outlives_its_segment(void **state)
 {
     (void)state;
-    static uint8_t rules[4 << 20];
-    for (unsigned i = 0; i < 33; i++) { /* rules replaced again and again: two segments, of which one record counts */
+    static uint8_t rules[64 << 10];
+    log_writer_set_segment_bytes(writer, 1 << 20);
+    for (unsigned i = 0; i < 100; i++) { /* six segments, of which the last LOG_RULES_KEPT records count */
         rules[0] = (uint8_t)i;
         assert_int_equal(log_writer_append(writer, LOG_RULES, (struct bytes){rules, sizeof(rules)}, NULL), LOG_OK);
     }
@@ -349,7 +350,7 @@ static void state_outlives_its_segment(void **state)
             last_rules = record.payload.data[0];
     }
     assert_int_equal(status, LOG_END);
-    assert_int_equal(last_rules, 32);
+    assert_int_equal(last_rules, 99);
 }
 
 static void nothing_to_fold_is_told(void **state)
