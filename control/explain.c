@@ -1,10 +1,10 @@
 #include "control/explain.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/encoding.h"
 #include "control/scan/payload.h"
 #include "control/times.h"
 #include "dataplane/judge.h"
@@ -60,7 +60,7 @@ static void detail_form(const struct request *r, char *out)
 static void detail_key(const struct request *r, char *out)
 {
     char kid[2 * COSE_KID_SIZE + 1], from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE];
-    sodium_bin2hex(kid, sizeof kid, r->credential.cose.kid, COSE_KID_SIZE);
+    hex_encode((struct bytes){r->credential.cose.kid, COSE_KID_SIZE}, kid);
     if (!r->key) {
         snprintf(out, DETAIL_SIZE, "%s", kid);
         return;

@@ -112,7 +112,7 @@ static socklen_t parse_address(const char *where, struct sockaddr_storage *out)
     struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
     char host[64];
     const char *colon = strrchr(where, ':');
-    uint16_t port = htons((uint16_t)atoi(colon + 1));
+    uint16_t port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
     bool bracketed = where[0] == '[';
     snprintf(host, sizeof host, "%.*s", (int)(colon - where) - 2 * bracketed, where + bracketed);
     memset(out, 0, sizeof *out);

@@ -41,7 +41,7 @@ struct state {
     uint32_t list_count;
     struct state_rules rules[STATE_RULES_KEPT]; /* ascending; the last is in force */
     uint32_t rules_count;
-    char *rules_text; /* of the program that comes next, or NULL */
+    char *rules_text;  /* of the program that comes next, or NULL */
     uint64_t sequence; /* of the last record applied */
     uint64_t subject_changes;
 };

@@ -27,10 +27,20 @@ static bool shaped(const char *text, const char *pattern)
     return true;
 }
 
+/* The number of `count` digits that are known to be there. */
+static int digits(const char *text, unsigned count)
+{
+    int number = 0;
+    for (unsigned i = 0; i < count; i++)
+        number = number * 10 + (text[i] - '0');
+    return number;
+}
+
 /* Seconds since 1970 of a civil date at 00:00 UTC; the date must exist. */
 static bool date_to_seconds(const char *text, int64_t *out)
 {
-    struct tm civil = {.tm_year = atoi(text) - 1900, .tm_mon = atoi(text + 5) - 1, .tm_mday = atoi(text + 8)};
+    struct tm civil = {
+        .tm_year = digits(text, 4) - 1900, .tm_mon = digits(text + 5, 2) - 1, .tm_mday = digits(text + 8, 2)};
     struct tm back = civil;
     time_t seconds = timegm(&back);
     *out = seconds;
@@ -47,7 +57,7 @@ static bool date_time_to_seconds(const char *text, int64_t *out)
     }
     if (!shaped(text + 10, "T00:00:00"))
         return false;
-    int hour = atoi(text + 11), minute = atoi(text + 14), second = atoi(text + 17);
+    int hour = digits(text + 11, 2), minute = digits(text + 14, 2), second = digits(text + 17, 2);
     if (hour > 23 || minute > 59 || second > 59)
         return false;
     *out += hour * 3600 + minute * 60 + second;
@@ -56,7 +66,7 @@ static bool date_time_to_seconds(const char *text, int64_t *out)
         return true;
     if ((zone[0] != '+' && zone[0] != '-') || !shaped(zone + 1, "00:00") || zone[6])
         return false;
-    int zone_hour = atoi(zone + 1), zone_minute = atoi(zone + 4);
+    int zone_hour = digits(zone + 1, 2), zone_minute = digits(zone + 4, 2);
     if (zone_hour > 23 || zone_minute > 59)
         return false;
     int offset_s = zone_hour * 3600 + zone_minute * 60;

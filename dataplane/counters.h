@@ -13,7 +13,8 @@ struct counters {
     uint64_t protect_failed; /* answers whose security context went away meanwhile */
     uint64_t parked;         /* ever */
     uint64_t parked_now;
-    uint64_t bursts; /* with at least one frame */
+    uint64_t replay_forgotten; /* codes that could still have been shown and are not remembered any more */
+    uint64_t bursts;           /* with at least one frame */
 };
 
 static inline void count(uint64_t *counter, uint64_t more)

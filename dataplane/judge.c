@@ -18,6 +18,7 @@ static void reset_state(struct request *r)
 {
     r->latest = (struct latest){.colour = COLOUR_UNKNOWN};
     r->list = NULL;
+    r->sighting = (struct sighting){.seen = false};
 }
 
 unsigned judge_credentials(struct judge *judge, struct request *requests[], unsigned n)
@@ -43,13 +44,28 @@ void judge_subject_key(const struct judge *judge, const struct request *r, uint8
     subject_key(judge->generation->subject_hash_key, r->credential.issuer, r->credential.subject, out);
 }
 
+/* Notes where a code is shown now, and keeps what is remarkable of where it was shown before: the same point again
+ * within the rule set's few seconds is not. */
+static void note_sighting(struct judge *judge, struct request *r, const struct rule_set *rules)
+{
+    if (!judge->replay || !r->has_credential || !r->credential.cti)
+        return;
+    r->sighting = replay_note(judge->replay, r->credential.cose.kid, r->credential.cti, r->point_index, r->point->zone,
+                              judge->now_s);
+    judge->replay_forgotten += r->sighting.forgot;
+    if (r->sighting.point_index == r->point_index && rules && r->sighting.age_s <= rule_set_same_point_s(rules))
+        r->sighting.seen = false;
+}
+
 void judge_state(struct judge *judge, struct request *r, const struct subject_record *record)
 {
     r->latest.has_record = record && !(record->flags & SUBJECT_REMOVED);
     if (r->latest.has_record)
         r->subject = *record;
     status_conclude(r, judge->now_s);
-    verdict_decide(r, generation_rules(judge->generation, judge->now_s), judge->now_s);
+    const struct rule_set *rules = generation_rules(judge->generation, judge->now_s);
+    note_sighting(judge, r, rules);
+    verdict_decide(r, rules, judge->now_s);
 }
 
 void judge_without_state(struct request *r, enum reason why)

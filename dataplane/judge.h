@@ -9,6 +9,8 @@ struct judge {
     const struct generation *generation;
     uint64_t now_s;
     uint32_t skew_s;
+    struct replay *replay; /* of all workers; NULL: nobody remembers */
+    uint64_t replay_forgotten;
     struct verify_scratch scratch;
 };
 
@@ -19,7 +21,8 @@ unsigned judge_credentials(struct judge *judge, struct request *requests[], unsi
 /* The key of the subject's record: what judge_state must know of before it can go on. */
 void judge_subject_key(const struct judge *judge, const struct request *r, uint8_t out[SUBJECT_KEY_SIZE]);
 
-/* Latest state, region, rules. `record` is NULL where the store has none. Ends the request. */
+/* Latest state, the same code shown elsewhere, region, rules. `record` is NULL where the store has none. Ends the
+ * request. */
 void judge_state(struct judge *judge, struct request *r, const struct subject_record *record);
 /* The same where the store could not say: `why` is STATUS_TIMEOUT, STATUS_DAMAGED or STATUS_BUSY. */
 void judge_without_state(struct request *r, enum reason why);

@@ -46,6 +46,7 @@ struct dataplane {
     struct publisher *publisher;
     struct oscore *oscore;
     struct admit *admit;
+    struct replay *replay;
     struct follower *follower;
 };
 
@@ -155,6 +156,7 @@ static struct worker *make_worker(struct dataplane *d, unsigned number, uint64_t
                                  .ports = d->ports,
                                  .publisher = d->publisher,
                                  .admit = d->admit,
+                                 .replay = d->replay,
                                  .answers = answers_new(d->config.answers_per_worker, secret),
                                  .park = park_new((uint64_t)d->config.store_deadline_us * 1000)};
     struct worker *worker = aligned_alloc(64, (sizeof *worker + 63) / 64 * 64);
@@ -176,10 +178,13 @@ static bool make_workers(struct dataplane *d, char *error, size_t error_size)
     if (!start_oscore(d, error, error_size))
         return false;
     snprintf(error, error_size, "out of memory");
+    if (getrandom(&secret, sizeof secret, 0) != sizeof secret)
+        return false;
+    d->replay = replay_new(d->config.replay_entries, secret);
     d->publisher = publisher_new(d->config.worker_count);
     d->admit = make_admit(&d->config);
-    d->follower = d->publisher && d->admit ? follower_new(d->config.store, d->publisher, d->oscore) : NULL;
-    if (!d->follower || getrandom(&secret, sizeof secret, 0) != sizeof secret)
+    d->follower = d->publisher && d->admit && d->replay ? follower_new(d->config.store, d->publisher, d->oscore) : NULL;
+    if (!d->follower)
         return false;
     for (uint32_t i = 0; i < d->config.worker_count; i++) {
         d->workers[i] = make_worker(d, i, secret);

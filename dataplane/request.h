@@ -7,6 +7,7 @@
 #include "dataplane/oscore.h"
 #include "dataplane/port.h"
 #include "dataplane/reasons.h"
+#include "dataplane/replay.h"
 #include "dataplane/rules.h"
 #include "keys/subject.h"
 
@@ -74,6 +75,7 @@ struct request {
     const struct status_list *list;
     struct subject_record subject;
     struct latest latest;
+    struct sighting sighting; /* of the same code before, where it is remarkable */
 
     /* While it waits for the store (park.h). */
     bool parked;

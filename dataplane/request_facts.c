@@ -81,6 +81,8 @@ void facts_of(const struct request *r, uint64_t now_s, struct facts *out)
     fact_set_number(out, FACT_NOW, now_s);
     if (r->has_credential)
         credential_facts(&r->credential, out);
+    set_optional_number(out, FACT_CREDENTIAL_SEEN_ZONE, r->sighting.seen, r->sighting.zone);
+    set_optional_number(out, FACT_CREDENTIAL_SEEN_AGE, r->sighting.seen, r->sighting.age_s);
     status_facts(r, out);
     point_facts(r->point, out);
     evidence_facts(r, out);

@@ -234,6 +234,8 @@ static void mark_test(const struct rule_set *rules, const struct rule_list *list
     uint64_t bit = UINT64_C(1) << place % 64;
     for (uint32_t group = 0; group < column->class_count; group++) {
         size_t word = (size_t)group * list->words + place / 64;
+        if (column->fails[word] & bit)
+            continue; /* the row ends before this test */
         set_representative(column, group, &facts);
         enum test_outcome outcome = rule_test_fact(rules, test, &facts);
         if (outcome == TEST_FAILS)

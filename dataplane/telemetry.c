@@ -38,6 +38,7 @@ static int counters_handler(const char *command, const char *parameters, struct 
     rte_tel_data_add_dict_uint(data, "sent", sum(offsetof(struct counters, sent)));
     rte_tel_data_add_dict_uint(data, "send_failed", sum(offsetof(struct counters, send_failed)));
     rte_tel_data_add_dict_uint(data, "protect_failed", sum(offsetof(struct counters, protect_failed)));
+    rte_tel_data_add_dict_uint(data, "replay_forgotten", sum(offsetof(struct counters, replay_forgotten)));
     rte_tel_data_add_dict_uint(data, "bursts", sum(offsetof(struct counters, bursts)));
     return 0;
 }

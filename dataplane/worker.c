@@ -31,6 +31,7 @@ void worker_init(struct worker *w, const struct worker_terms *terms)
     w->lookup = terms->lookup;
     w->park = terms->park;
     w->judge.skew_s = terms->config->skew_s;
+    w->judge.replay = terms->replay;
     w->next_decision = clock_wall_s() << DECISION_SECOND_BITS;
     w->next_message_id = (uint16_t)clock_monotonic_ns();
 }
@@ -412,6 +413,7 @@ unsigned worker_step(struct worker *w)
         resume(w, now_ns);
     for (unsigned i = 0; i < w->port_count; i++)
         received += step_port(w, i, now_ns);
+    count(&w->counters.replay_forgotten, w->judge.replay_forgotten - w->counters.replay_forgotten);
     count(&w->counters.parked_now, park_count(w->park) - w->counters.parked_now);
     publisher_quiescent(w->publisher, w->number);
     return received;

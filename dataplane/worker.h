@@ -44,6 +44,7 @@ struct worker_terms {
     struct answers *answers;
     struct oscore_worker *oscore; /* NULL: nobody has a security context */
     struct admit *admit;          /* of all workers */
+    struct replay *replay;        /* of all workers */
     struct lookup *lookup;
     struct park *park;
 };

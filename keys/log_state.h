@@ -1,5 +1,6 @@
 /* Which records of the log, other than subject changes, are still in force: the last of each key, point and list, and
- * the last LOG_RULES_KEPT of the rules, since one set may wait for its day while another is in force. A record of an unknown type or form stands for itself. */
+ * the last LOG_RULES_KEPT of the rules, since one set may wait for its day while another is in force. A record of an
+ * unknown type or form stands for itself. */
 #pragma once
 
 #include "keys/log.h"

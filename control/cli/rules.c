@@ -10,7 +10,7 @@
 static void time_text(uint64_t s, char room[DATE_TIME_ROOM])
 {
     if (date_time_write_s(s, room) == 0)
-        strcpy(room, "open");
+        snprintf(room, DATE_TIME_ROOM, "open");
 }
 
 static void print_summary(const struct rules_summary *summary)

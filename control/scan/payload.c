@@ -4,6 +4,7 @@
 
 #include "dataplane/reasons.h"
 #include "keys/cbor.h"
+#include "keys/utf8.h"
 
 static_assert((int)CHENGMEN_SCAN_ALLOW == (int)VERDICT_ALLOW && (int)CHENGMEN_SCAN_RETRY == (int)VERDICT_RETRY,
               "one numbering");
@@ -117,7 +118,8 @@ size_t payload_write(const struct chengmen_scan_request *r, uint32_t id, uint8_t
     cbor_put_uint(&out, id);
     if (r->code_size) {
         struct bytes code = {r->code, r->code_size};
-        bool text = code.length >= 4 && memcmp(code.data, "SC1:", 4) == 0;
+        /* COSE begins with a tag or an array, which no text does; what is scanned and is no city code goes as text. */
+        bool text = code.data[0] < 0x80 && utf8_valid(code);
         cbor_put_uint(&out, REQUEST_CREDENTIAL);
         if (text)
             cbor_put_text(&out, code);

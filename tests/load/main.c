@@ -1,21 +1,103 @@
-#include "tests/load/port.h"
-#include "tests/load/selftest.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-int main(void)
+#include <string.h>
+
+#include "dataplane/coap.h"
+#include "tests/load/commands.h"
+
+static const char help[] =
+    "chengmen-load: rehearses the rush hour and measures honestly\n"
+    "\n"
+    "  chengmen-load run PROFILE --to ADDRESS[:PORT] --port DEVICE [OPTION…]      one load, every verdict checked\n"
+    "  chengmen-load search PROFILE --to ADDRESS[:PORT] --port DEVICE [OPTION…]   the highest rate without loss\n"
+    "  chengmen-load pool PROFILE --out DIRECTORY [--seed N] [--from ADDRESS]     what the target must import\n"
+    "  chengmen-load self-test [--seconds S] [--rate PER_S] [--top PER_S] [--tries N] [--json]\n"
+    "  chengmen-load report FILE.json --html FILE.html                            the page of a run's JSON\n"
+    "  chengmen-load profiles                                                     the shipped ones\n"
+    "\n"
+    "PROFILE is a shipped profile's name or a JSON file. DEVICE is DPDK's: net_memif0,role=client,socket=/run/x.sock,\n"
+    "net_tap0,iface=load0, net_af_packet0,iface=veth1, or a PCI address.\n"
+    "\n"
+    "  --rate PER_S         scale the profile so that this is its peak\n"
+    "  --seconds S          run so long (profiles of one constant rate), or a step of the search\n"
+    "  --from ADDRESS       address of the first point; the others follow it (10.64.0.1)\n"
+    "  --to-mac MAC         the target's hardware address; otherwise asked for by ARP\n"
+    "  --seed N             of everything drawn at random (1)\n"
+    "  --cores LIST         lcores as EAL takes them, main's first: 0@(0,1),1@1\n"
+    "  --loss-limit PERCENT what may be lost, late or shed (0)\n"
+    "  --latency-limit US   search: the highest rate whose 99th percentile stays below\n"
+    "  --json FILE          the whole result; - is standard output\n"
+    "  --html FILE          the report\n"
+    "  --quiet              no display\n"
+    "\n"
+    "Exit codes: 0 all right; 1 a wrong verdict, or more lost than allowed; 2 usage; 3 the target cannot be reached.\n";
+
+void complain(const char *format, ...)
 {
-    char error[200];
-    if (!load_environment_start("0@(0,1),1@0,2@1", NULL, 0, 400, error, sizeof error)) {
-        puts(error);
-        return 2;
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("chengmen-load: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+bool read_number(const char *text, double min, double max, double *out)
+{
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || *end || errno || !(value >= min && value <= max)) {
+        complain("'%s': a number from %g to %g is wanted", text, min, max);
+        return false;
     }
-    struct selftest_options options = selftest_defaults();
-    if (getenv("D")) {
-        options.duration_s = atof(getenv("D"));
-        options.tries = 1;
+    *out = value;
+    return true;
+}
+
+bool read_address(const char *text, uint32_t *address, uint16_t *port)
+{
+    char room[32];
+    struct in_addr in;
+    const char *colon = port ? strchr(text, ':') : NULL;
+    size_t length = colon ? (size_t)(colon - text) : strlen(text);
+    double number = COAP_PORT;
+    if (length >= sizeof room || (colon && !read_number(colon + 1, 1, 65535, &number)))
+        return false;
+    memcpy(room, text, length);
+    room[length] = 0;
+    if (inet_pton(AF_INET, room, &in) != 1) {
+        complain("'%s' is no IPv4 address", room);
+        return false;
     }
-    int rc = selftest_run(&options, stdout, error, sizeof error);
-    if (rc < 0)
-        puts(error);
-    return rc != 0;
+    *address = ntohl(in.s_addr);
+    if (port)
+        *port = (uint16_t)number;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } commands[] = {
+        {"run", command_run},       {"search", command_run},
+        {"pool", command_pool},     {"self-test", command_selftest},
+        {"report", command_report}, {"profiles", command_profiles},
+    };
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
+        fputs(help, stdout);
+        return EXIT_OK;
+    }
+    for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    if (argc >= 2)
+        complain("'%s' is no subcommand", argv[1]);
+    fputs(help, stderr);
+    return EXIT_USAGE;
 }

@@ -403,10 +403,11 @@ static void a_full_overlay_is_not_believed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(overlay_and_tables_agree),   TEST(removed_is_absent),
-        TEST(a_late_change_does_not_win), TEST(tables_change_under_reads),
-        TEST(damage_is_never_an_answer),  TEST(state_outlives_its_segment),
-        TEST(nothing_to_fold_is_told), TEST(folding_keeps_the_last_rules),    TEST(a_full_overlay_is_not_believed),
+        TEST(overlay_and_tables_agree),       TEST(removed_is_absent),
+        TEST(a_late_change_does_not_win),     TEST(tables_change_under_reads),
+        TEST(damage_is_never_an_answer),      TEST(state_outlives_its_segment),
+        TEST(nothing_to_fold_is_told),        TEST(folding_keeps_the_last_rules),
+        TEST(a_full_overlay_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
