@@ -56,14 +56,19 @@ static void write_place(struct json_pointer_writer *out, const struct json_place
         json_pointer_add_index(out, place->index);
 }
 
-/* A cut inside a character would make the text invalid. */
-static void cut_to_utf8(char *text)
+/* A cut inside a character, and names that are no UTF-8 themselves, would make the answer that quotes them invalid:
+ * each byte that belongs to no character becomes a question mark. */
+static void repair_utf8(char *text)
 {
-    size_t length = strlen(text);
-    for (unsigned cut = 0; cut < 4 && length > 0; cut++) {
-        if (utf8_valid((struct bytes){(const uint8_t *)text, length}))
-            return;
-        text[--length] = 0;
+    for (size_t length = strlen(text), at = 0; at < length;) {
+        size_t size = 1;
+        while (size < 4 && size < length - at && !utf8_valid((struct bytes){(uint8_t *)text + at, size}))
+            size++;
+        if (utf8_valid((struct bytes){(uint8_t *)text + at, size})) {
+            at += size;
+        } else {
+            text[at++] = '?';
+        }
     }
 }
 
@@ -72,7 +77,7 @@ void json_pointer(const struct json_place *place, char *room, size_t size)
     struct json_pointer_writer out = {room, room + size};
     room[0] = 0;
     write_place(&out, place);
-    cut_to_utf8(room);
+    repair_utf8(room);
 }
 
 __attribute__((format(printf, 4, 0), nonnull(4))) static void add_problem(struct json_problems *problems,
@@ -95,9 +100,9 @@ __attribute__((format(printf, 4, 0), nonnull(4))) static void add_problem(struct
     struct json_problem *problem = &problems->items[problems->count++];
     problem->severity = severity;
     snprintf(problem->pointer, sizeof problem->pointer, "%s", pointer);
-    cut_to_utf8(problem->pointer);
+    repair_utf8(problem->pointer);
     vsnprintf(problem->message, sizeof problem->message, format, arguments);
-    cut_to_utf8(problem->message);
+    repair_utf8(problem->message);
 }
 
 void json_problem_add(struct json_problems *problems, enum json_severity severity, const char *pointer,

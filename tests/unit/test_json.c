@@ -133,6 +133,16 @@ static void test_places(void **state)
     json_problems_free(&problems);
 }
 
+/* Whoever sends bytes that are no UTF-8 gets an answer that is. */
+static void what_is_quoted_is_utf8(void **state)
+{
+    (void)state;
+    struct json_problems problems = {0};
+    assert_null(json_parse(bytes_of_text("{\"a\xff\xc3\":{\"\xe4\xb8\xad\xe4\":x"), &problems));
+    assert_string_equal(problems.items[0].pointer, "/a??");
+    json_problems_free(&problems);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +150,7 @@ int main(void)
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_bytes_after),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(what_is_quoted_is_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
