@@ -126,15 +126,3 @@ bool trial_run(const struct trial *trial, struct result *out, char *error, size_
     free(watch);
     return started;
 }
-
-double result_loss(const struct result *result)
-{
-    const struct load_counts *c = &result->counts;
-    return c->due ? (double)(c->lost + c->late + c->unsent + c->shed) / (double)c->due : 0;
-}
-
-bool result_good(const struct result *result, double loss_limit)
-{
-    return load_counts_wrong(&result->counts) == 0 && result->counts.checksum_bad == 0 && result->counts.due > 0 &&
-           result_loss(result) <= loss_limit;
-}
