@@ -17,6 +17,7 @@ static const char http_default[] = "127.0.0.1:9464";
 
 const struct config_member config_members[] = {
     {"/store", "\"" CONFIG_STORE_DEFAULT "\"", "directory of the store; control writes it, the dataplane reads it"},
+    {"/seal_key", "store + \".key\"", "file of the key that points' secrets are sealed with; made where it is missing"},
     {"/control", "{}", "the control daemon"},
     {"/control/socket", "\"/run/chengmen/control.sock\"", "Unix socket of the command, mode 0600"},
     {"/control/http", "\"127.0.0.1:9464\"", "address and port of /metrics and the operator's page; null: none"},
@@ -264,7 +265,7 @@ static void set_telemetry(struct operator_config *out, const struct json_place *
 bool operator_config_read(const struct json_place *document, struct operator_config *out,
                           struct json_problems *problems)
 {
-    static const char *const known[] = {"store", "control", "dataplane", NULL};
+    static const char *const known[] = {"store", "seal_key", "control", "dataplane", NULL};
     size_t before = problems->refused;
     memset(out, 0, sizeof *out);
     config_defaults(&out->dataplane);
@@ -276,6 +277,9 @@ bool operator_config_read(const struct json_place *document, struct operator_con
     json_known_members(document, known, problems);
     take_text(document, "store", out->store, sizeof out->store, 1, problems);
     copy_text(out->dataplane.store, sizeof out->dataplane.store, out->store);
+    snprintf(out->seal_key, sizeof out->seal_key, "%.*s.key", (int)sizeof out->seal_key - 5, out->store);
+    take_text(document, "seal_key", out->seal_key, sizeof out->seal_key, 1, problems);
+    copy_text(out->dataplane.seal_key, sizeof out->dataplane.seal_key, out->seal_key);
     struct json_place control = json_member(document, "control"), dataplane = json_member(document, "dataplane");
     take_control(&control, &out->control, problems);
     out->has_dataplane = dataplane.value;

@@ -17,6 +17,7 @@ struct control_config {
 
 struct operator_config {
     char store[CONFIG_PATH_MAX];
+    char seal_key[CONFIG_PATH_MAX];
     struct control_config control;
     bool has_dataplane;
     struct config dataplane;

@@ -135,6 +135,9 @@ static bool start(struct daemon *d, const struct operator_config *config, char *
         !journal_open(config->store, &d->service.journal, error, error_size) ||
         !write_compiled(config, error, error_size))
         return false;
+    d->service.seal_key = seal_key_open(config->seal_key, SEAL_MAY_CREATE, error, error_size);
+    if (!d->service.seal_key)
+        return false;
     d->server = server_open(config->control.socket, error, error_size);
     if (d->server && config->control.http[0])
         d->http = http_open(config->control.http, &d->service, error, error_size);
@@ -161,5 +164,7 @@ int main(int argc, char **argv)
     if (daemon.server)
         server_close(daemon.server);
     journal_close(&daemon.service.journal);
+    if (daemon.service.seal_key)
+        seal_key_close(daemon.service.seal_key);
     return code;
 }

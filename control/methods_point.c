@@ -5,8 +5,12 @@
 #include "control/points_json.h"
 #include "control/service.h"
 
-static bool append_point(struct service *service, const struct point *point, struct reply *reply)
+/* The log, and with it the state in memory, has secrets only sealed. */
+static bool append_point(struct service *service, const struct point *plain, struct reply *reply)
 {
+    struct point sealed = *plain, *point = &sealed;
+    if (!point_is_sealed(point))
+        point_seal(point, service->seal_key);
     uint8_t room[POINT_ENCODED_MAX];
     size_t size = point_encode(point, room, sizeof room);
     if (size == 0) {
@@ -148,7 +152,16 @@ cJSON *method_point_export(struct service *service, const struct json_place *par
         snprintf(reply->error, sizeof reply->error, "point %u has no security context", point->id);
         return NULL;
     }
-    return point ? point_secrets_json(point) : NULL;
+    if (!point)
+        return NULL;
+    struct point plain = *point;
+    if (!point_unseal(&plain, service->seal_key)) {
+        snprintf(reply->error, sizeof reply->error, "the secret of point %u was sealed with another key", plain.id);
+        return NULL;
+    }
+    cJSON *secrets = point_secrets_json(&plain);
+    explicit_bzero(&plain, sizeof plain);
+    return secrets;
 }
 
 static cJSON *append_context(struct service *service, const struct point *point, struct reply *reply)

@@ -83,8 +83,8 @@ static void take_oscore(const struct json_place *object, struct point *point, st
     if (alg.value)
         json_choice(&alg, algorithms, &chosen, problems);
     oscore->alg = algorithm_numbers[chosen];
-    take_hex(object, "master_secret", 16, sizeof oscore->master_secret, oscore->master_secret,
-             &oscore->master_secret_size, problems);
+    take_hex(object, "master_secret", 16, POINT_MASTER_SECRET_MAX, oscore->master_secret, &oscore->master_secret_size,
+             problems);
     take_hex(object, "master_salt", 0, sizeof oscore->master_salt, oscore->master_salt, &oscore->master_salt_size,
              problems);
     take_hex(object, "id_context", 0, sizeof oscore->id_context, oscore->id_context, &oscore->id_context_size,

@@ -3,6 +3,7 @@
 
 #include "control/config_json.h"
 #include "control/journal.h"
+#include "keys/seal.h"
 
 #define SERVICE_BATCH_MAX 64
 /* Entries of one call that adds or lists many. */
@@ -12,6 +13,7 @@
 struct service {
     struct journal journal;
     const struct operator_config *config;
+    struct seal_key *seal_key;
     uint64_t started_s;
     uint64_t last_version; /* of a subject change that named none */
     uint64_t calls, refusals;

@@ -7,8 +7,8 @@
 
 /* CBOR form: an array whose first item is this number and whose others are the members in the order written below.
  * Both sides come from one build, so another form is refused, not converted. */
-#define CONFIG_FORM 1
-#define CONFIG_LISTS 10
+#define CONFIG_FORM 2
+#define CONFIG_LISTS 11
 #define CONFIG_NUMBERS (sizeof numbers / sizeof numbers[0])
 #define CONFIG_CORE_LIMIT 1024
 
@@ -31,6 +31,7 @@ void config_defaults(struct config *out)
     static const char *const eal[] = {"--no-pci", "--no-huge", "-m", "512", "--no-shconf"};
     memset(out, 0, sizeof *out);
     memcpy(out->store, CONFIG_STORE_DEFAULT, sizeof CONFIG_STORE_DEFAULT);
+    memcpy(out->seal_key, CONFIG_STORE_DEFAULT ".key", sizeof CONFIG_STORE_DEFAULT ".key");
     for (unsigned i = 0; i < sizeof eal / sizeof eal[0]; i++)
         memcpy(out->eal_args[i], eal[i], strlen(eal[i]) + 1);
     out->eal_arg_count = sizeof eal / sizeof eal[0];
@@ -141,6 +142,7 @@ size_t config_encode(const struct config *config, uint8_t *room, size_t size)
     cbor_put_array(&out, CONFIG_LISTS + CONFIG_NUMBERS);
     cbor_put_uint(&out, CONFIG_FORM);
     cbor_put_text(&out, bytes_of_text(config->store));
+    cbor_put_text(&out, bytes_of_text(config->seal_key));
     cbor_put_text(&out, bytes_of_text(config->user));
     cbor_put_array(&out, config->eal_arg_count);
     for (unsigned i = 0; i < config->eal_arg_count; i++)
@@ -207,6 +209,7 @@ static void take_prefix(struct cbor_reader *in, struct config_prefix *out)
 static void take_lists(struct cbor_reader *in, struct config *out)
 {
     take_text(in, out->store, sizeof out->store);
+    take_text(in, out->seal_key, sizeof out->seal_key);
     take_text(in, out->user, sizeof out->user);
     out->eal_arg_count = cbor_take_array(in, CONFIG_EAL_ARGS_MAX);
     for (unsigned i = 0; i < out->eal_arg_count; i++)

@@ -33,7 +33,8 @@ struct config_address {
 
 struct config {
     char store[CONFIG_PATH_MAX];
-    char user[32]; /* "" stays what it is */
+    char seal_key[CONFIG_PATH_MAX]; /* file of the key that points' secrets are sealed with */
+    char user[32];                  /* "" stays what it is */
     /* Handed to EAL after the program's name. Default: --no-pci --no-huge -m 512 --no-shconf, lcores from `workers`. */
     char eal_args[CONFIG_EAL_ARGS_MAX][CONFIG_EAL_ARG_MAX];
     uint32_t eal_arg_count;

@@ -4,13 +4,15 @@
 #include <stdlib.h>
 
 #include "keys/cbor.h"
+#include "keys/seal.h"
 
 /* Records that one generation takes at most, so that a long import does not hold back what came first. */
 #define RECORDS_A_STEP 4096
 #define OVERLAY_RECORDS_MAX (UINT64_C(1) << 26)
 
 struct follower {
-    char directory[CONFIG_PATH_MAX];
+    char directory[CONFIG_PATH_MAX], seal_path[CONFIG_PATH_MAX];
+    struct seal_key *seal_key; /* opened for the first secret; control has made it by then */
     struct publisher *publisher;
     struct oscore *oscore;
     struct store *store;
@@ -20,12 +22,13 @@ struct follower {
     struct follower_state state;
 };
 
-struct follower *follower_new(const char *directory, struct publisher *publisher, struct oscore *oscore)
+struct follower *follower_new(const struct config *config, struct publisher *publisher, struct oscore *oscore)
 {
     struct follower *f = calloc(1, sizeof *f);
     if (!f)
         return NULL;
-    snprintf(f->directory, sizeof f->directory, "%s", directory);
+    memcpy(f->directory, config->store, sizeof f->directory);
+    memcpy(f->seal_path, config->seal_key, sizeof f->seal_path);
     f->publisher = publisher;
     f->oscore = oscore;
     return f;
@@ -47,6 +50,8 @@ void follower_free(struct follower *f)
     close_log(f);
     if (f->store)
         store_close(f->store);
+    if (f->seal_key)
+        seal_key_close(f->seal_key);
     free(f);
 }
 
@@ -74,15 +79,27 @@ static bool open_log(struct follower *f)
     return true;
 }
 
+static bool unseal_point(struct follower *f, struct point *point)
+{
+    if (point->oscore.alg == POINT_OSCORE_NONE)
+        return true;
+    if (!f->seal_key)
+        f->seal_key = seal_key_open(f->seal_path, SEAL_MUST_EXIST, f->state.error, sizeof f->state.error);
+    return f->seal_key && point_unseal(point, f->seal_key);
+}
+
 /* The security contexts follow the points; a context that was there already goes on with its window. */
-static void take_context(struct follower *f, const struct log_record *record)
+static bool take_context(struct follower *f, const struct log_record *record)
 {
     struct point point;
     struct cbor_reader in = cbor_read(record->payload);
-    if (record->type == LOG_POINT && point_decode(record->payload, &point))
-        oscore_put(f->oscore, &point);
     if (record->type == LOG_POINT_REMOVE)
         oscore_remove(f->oscore, (uint32_t)cbor_take_uint(&in));
+    if (record->type != LOG_POINT || !point_decode(record->payload, &point))
+        return true;
+    enum oscore_change change = unseal_point(f, &point) ? oscore_put(f->oscore, &point) : OSCORE_INVALID;
+    explicit_bzero(&point, sizeof point);
+    return change != OSCORE_INVALID && change != OSCORE_DUPLICATE && change != OSCORE_FULL;
 }
 
 static void take_record(struct follower *f, const struct log_record *record)
@@ -92,8 +109,11 @@ static void take_record(struct follower *f, const struct log_record *record)
         snprintf(f->state.error, sizeof f->state.error, "subject records: malformed, or no more room");
         taken = false;
     }
-    if (taken && f->oscore)
-        take_context(f, record);
+    if (taken && f->oscore && !take_context(f, record)) {
+        if (!f->state.error[0])
+            snprintf(f->state.error, sizeof f->state.error, "a point's security context cannot be used");
+        taken = false;
+    }
     f->state.records_refused += !taken;
 }
 

@@ -7,9 +7,9 @@
 
 struct follower;
 
-/* Follows the store in `directory`; it need not exist yet: follower_step tries again. `oscore` gets the points'
- * security contexts; it may be NULL. NULL where memory is out. */
-struct follower *follower_new(const char *directory, struct publisher *publisher, struct oscore *oscore);
+/* Follows the store that the configuration names; it need not exist yet: follower_step tries again. `oscore` gets the
+ * points' security contexts; it may be NULL. NULL where memory is out. */
+struct follower *follower_new(const struct config *config, struct publisher *publisher, struct oscore *oscore);
 void follower_free(struct follower *follower);
 
 struct follower_state {

@@ -183,7 +183,7 @@ static bool make_workers(struct dataplane *d, char *error, size_t error_size)
     d->replay = replay_new(d->config.replay_entries, secret);
     d->publisher = publisher_new(d->config.worker_count);
     d->admit = make_admit(&d->config);
-    d->follower = d->publisher && d->admit && d->replay ? follower_new(d->config.store, d->publisher, d->oscore) : NULL;
+    d->follower = d->publisher && d->admit && d->replay ? follower_new(&d->config, d->publisher, d->oscore) : NULL;
     if (!d->follower)
         return false;
     for (uint32_t i = 0; i < d->config.worker_count; i++) {

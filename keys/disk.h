@@ -39,6 +39,15 @@ int disk_write_sync(struct disk *disk, int file, const void *data, size_t size, 
 int disk_allocate(struct disk *disk, int file, uint64_t size);
 int disk_truncate(struct disk *disk, int file, uint64_t size);
 
+/* Transfers in the background, one at a time in each place, for whoever has other work meanwhile. File and memory stay
+ * the disk's until disk_end, which waits for the transfer, carries a short one on, and gives the bytes transferred
+ * (fewer only at the end of the file), 0 where none was begun, or a negative errno. */
+enum disk_place { DISK_PLACE_SORT, DISK_PLACE_TABLE, DISK_PLACES };
+void disk_begin_read(struct disk *disk, enum disk_place place, int file, void *room, size_t size, uint64_t offset);
+void disk_begin_write(struct disk *disk, enum disk_place place, int file, const void *data, size_t size,
+                      uint64_t offset);
+int64_t disk_end(struct disk *disk, enum disk_place place);
+
 int disk_rename(struct disk *disk, const char *from, const char *to);
 int disk_remove(struct disk *disk, const char *name);
 /* Makes names durable: creations, renames, removals. */

@@ -16,10 +16,22 @@
 
 #define RING_ENTRIES 8
 
+struct background {
+    bool begun, write, done;
+    int file, result;
+    void *memory; /* only read from where `write` */
+    size_t size;
+    uint64_t offset;
+};
+
 struct disk {
     struct io_uring ring;
     int directory;
+    struct background places[DISK_PLACES];
 };
+
+/* User data of completions: below this of the operations that are waited for, from here on of the places. */
+#define PLACE_DATA 2
 
 /* fsync of the directory that holds `directory`, so that its own name is durable. */
 static int sync_parent(int directory)
@@ -102,20 +114,34 @@ int64_t disk_size(struct disk *disk, int file)
     return fstat(file, &about) < 0 ? -errno : about.st_size;
 }
 
-/* Submits the n operations that were put and waits for all of them; results[i] is that of the one with user data i. */
+/* Submits what was put, waits for a completion and takes all there are; `results` and `done` are for those of run. */
+static int wait_some(struct disk *disk, int results[], unsigned *done)
+{
+    int result = io_uring_submit_and_wait(&disk->ring, 1);
+    if (result < 0 && result != -EINTR)
+        return result;
+    struct io_uring_cqe *entry;
+    while (io_uring_peek_cqe(&disk->ring, &entry) == 0) {
+        if (entry->user_data >= PLACE_DATA) {
+            struct background *place = &disk->places[entry->user_data - PLACE_DATA];
+            place->result = entry->res;
+            place->done = true;
+        } else {
+            results[entry->user_data] = entry->res;
+            ++*done;
+        }
+        io_uring_cqe_seen(&disk->ring, entry);
+    }
+    return 0;
+}
+
+/* Runs the n operations that were put; results[i] is that of the one with user data i. */
 static int run(struct disk *disk, int results[], unsigned n)
 {
-    unsigned done = 0;
-    while (done < n) {
-        int result = io_uring_submit_and_wait(&disk->ring, 1);
-        if (result < 0 && result != -EINTR)
+    for (unsigned done = 0; done < n;) {
+        int result = wait_some(disk, results, &done);
+        if (result < 0)
             return result;
-        struct io_uring_cqe *entry;
-        while (io_uring_peek_cqe(&disk->ring, &entry) == 0) {
-            results[entry->user_data] = entry->res;
-            io_uring_cqe_seen(&disk->ring, entry);
-            done++;
-        }
     }
     return 0;
 }
@@ -182,6 +208,58 @@ int disk_write_sync(struct disk *disk, int file, const void *data, size_t size, 
     size_t written = results[0] > 0 ? (size_t)results[0] : 0;
     int result = disk_write_all(disk, file, (const uint8_t *)data + written, size - written, offset + written);
     return result < 0 ? result : disk_sync(disk, file);
+}
+
+static void begin(struct disk *disk, enum disk_place place, const struct background *what)
+{
+    disk->places[place] = *what;
+    disk->places[place].begun = true;
+    struct io_uring_sqe *entry = io_uring_get_sqe(&disk->ring);
+    if (what->write)
+        io_uring_prep_write(entry, what->file, what->memory, transfer(what->size), what->offset);
+    else
+        io_uring_prep_read(entry, what->file, what->memory, transfer(what->size), what->offset);
+    io_uring_sqe_set_data64(entry, PLACE_DATA + (unsigned)place);
+    io_uring_submit(&disk->ring); /* where it fails, disk_end submits */
+}
+
+void disk_begin_read(struct disk *disk, enum disk_place place, int file, void *room, size_t size, uint64_t offset)
+{
+    begin(disk, place, &(struct background){.file = file, .memory = room, .size = size, .offset = offset});
+}
+
+void disk_begin_write(struct disk *disk, enum disk_place place, int file, const void *data, size_t size,
+                      uint64_t offset)
+{
+    begin(disk, place,
+          &(struct background){
+              .write = true, .file = file, .memory = (void *)(uintptr_t)data, .size = size, .offset = offset});
+}
+
+int64_t disk_end(struct disk *disk, enum disk_place place)
+{
+    struct background *what = &disk->places[place];
+    if (!what->begun)
+        return 0;
+    what->begun = false;
+    while (!what->done) {
+        unsigned none = 0;
+        int failed = wait_some(disk, NULL, &none);
+        if (failed < 0)
+            return failed;
+    }
+    if (what->result < 0 && what->result != -EINTR && what->result != -EAGAIN)
+        return what->result;
+    size_t moved = what->result > 0 ? (size_t)what->result : 0;
+    if (moved == what->size)
+        return (int64_t)moved;
+    uint8_t *rest = (uint8_t *)what->memory + moved;
+    if (!what->write) {
+        int64_t n = disk_read_all(disk, what->file, rest, what->size - moved, what->offset + moved);
+        return n < 0 ? n : n + (int64_t)moved;
+    }
+    int result = disk_write_all(disk, what->file, rest, what->size - moved, what->offset + moved);
+    return result < 0 ? result : (int64_t)what->size;
 }
 
 int disk_truncate(struct disk *disk, int file, uint64_t size)

@@ -229,8 +229,9 @@ static enum fold_status writer_failed(struct fold *fold, const struct log_writer
     return failed(fold, "%s", log_writer_error(writer));
 }
 
-/* Appends again what is in force and would go with the old segments. */
-static enum fold_status append_state(struct fold *fold, struct log_writer *writer)
+/* Appends again what is in force and would go with the old segments. Among rules the order counts: those that stay are
+ * appended again too, lest an older set come after them. */
+static enum fold_status append_state(struct fold *fold, struct log_writer *writer, uint64_t last)
 {
     struct log_reader *reader;
     if (log_reader_open(fold->directory, &reader, fold->error, sizeof(fold->error)) != LOG_OK)
@@ -238,10 +239,10 @@ static enum fold_status append_state(struct fold *fold, struct log_writer *write
     enum fold_status result = FOLD_MORE;
     struct log_record record;
     enum log_status status;
-    while (result == FOLD_MORE && (status = log_reader_next(reader, &record)) == LOG_OK &&
-           record.sequence <= fold->covers) {
-        if (log_state_live(fold->state, &record) &&
-            log_writer_append(writer, record.type, record.payload, NULL) != LOG_OK)
+    while (result == FOLD_MORE && (status = log_reader_next(reader, &record)) == LOG_OK && record.sequence <= last) {
+        bool ordered = record.type == LOG_RULES || record.type == LOG_RULES_TEXT;
+        if ((ordered || record.sequence <= fold->covers) && log_state_live(fold->state, &record) &&
+            log_writer_append_again(writer, record.type, record.payload) != LOG_OK)
             result = writer_failed(fold, writer);
     }
     if (result == FOLD_MORE && status != LOG_OK && status != LOG_END)
@@ -276,7 +277,7 @@ enum fold_status fold_commit(struct fold *fold, struct log_writer *writer)
     bool worth = info.segments > 1 && fold->log_bytes >= 2 * state_bytes + fold->log_bytes / info.segments;
     table.state_from = worth ? info.last + 1 : info.first;
     if (worth)
-        status = append_state(fold, writer);
+        status = append_state(fold, writer, info.last);
     if (status != FOLD_MORE)
         return status;
     if (log_writer_append(writer, LOG_TABLE, (struct bytes){(const uint8_t *)&table, sizeof(table)}, NULL) != LOG_OK ||

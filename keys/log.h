@@ -32,7 +32,7 @@ static_assert(sizeof(struct log_table) == 32, "on disk");
 /* A record as a reader gets it. The payload is valid until the next call on the same reader. */
 struct log_record {
     enum log_type type;
-    uint64_t sequence; /* 1, 2, 3 … without a gap over the life of the store */
+    uint64_t sequence; /* ascending; numbers are left out where a fold appended again what this reader had before */
     struct bytes payload;
 };
 

@@ -42,10 +42,11 @@ struct log_frame {
     uint32_t length; /* of the payload */
     uint64_t sequence;
     uint64_t committed; /* the last sequence that was durable when this was written */
+    uint64_t again;     /* readers that began with this sequence, or before it, had the same before; 0: it is new */
     uint32_t type;
     uint32_t reserved;
 };
-static_assert(sizeof(struct log_frame) == 40 && sizeof(struct log_frame) % LOG_FRAME_ALIGN == 0, "on disk");
+static_assert(sizeof(struct log_frame) == 48 && sizeof(struct log_frame) % LOG_FRAME_ALIGN == 0, "on disk");
 
 #define LOG_FRAME_MAX (sizeof(struct log_frame) + LOG_PAYLOAD_MAX)
 static_assert(sizeof(struct log_segment_header) + LOG_FRAME_MAX <= LOG_SEGMENT_SIZE, "every record fits a segment");
@@ -85,6 +86,10 @@ struct log_segments {
     size_t count;
 };
 int log_segments_list(struct disk *disk, struct log_segments *out);
+
+/* As log_writer_append of a record that is in the log already, so that its segment can go (keys/fold.h). Only readers
+ * get it that begin after some segment went: to the others it is nothing new, and might undo what came since. */
+enum log_status log_writer_append_again(struct log_writer *log, enum log_type type, struct bytes payload);
 
 /* What recovery does beyond reading: the writer's view of a reader. Reads every whole record, durable or not, past the
  * page cache (pages whose write failed look good there), and after LOG_END tells where the log ends. */

@@ -322,7 +322,11 @@ enum log_status log_reader_next(struct log_reader *log, struct log_record *out)
             return failed(log, "read", result);
         if (result > 0) {
             take(log, &frame, out);
-            return LOG_OK;
+            if (frame.again == 0 || frame.again < log->first)
+                return LOG_OK;
+            if (log->next > log->limit)
+                return at_end(log);
+            continue;
         }
         result = log->next == log->segment ? 0 : open_segment(log, log->next);
         if (result == -EBADMSG)

@@ -313,7 +313,7 @@ enum log_status log_writer_commit(struct log_writer *log)
     return LOG_OK;
 }
 
-enum log_status log_writer_append(struct log_writer *log, enum log_type type, struct bytes payload, uint64_t *sequence)
+static enum log_status append(struct log_writer *log, enum log_type type, struct bytes payload, uint64_t again)
 {
     if (log->failed)
         return LOG_FAILED;
@@ -332,12 +332,24 @@ enum log_status log_writer_append(struct log_writer *log, enum log_type type, st
     }
     if (status != LOG_OK)
         return status;
-    struct log_frame fields = {.sequence = log->next, .committed = log->durable, .type = (uint32_t)type};
+    struct log_frame fields = {
+        .sequence = log->next, .committed = log->durable, .type = (uint32_t)type, .again = again};
     log->waiting += log_frame_write(log->buffer + log->waiting, log->identity.id, log->segment, &fields, payload);
-    if (sequence)
-        *sequence = log->next;
     log->next++;
     return LOG_OK;
+}
+
+enum log_status log_writer_append(struct log_writer *log, enum log_type type, struct bytes payload, uint64_t *sequence)
+{
+    enum log_status status = append(log, type, payload, 0);
+    if (status == LOG_OK && sequence)
+        *sequence = log->next - 1;
+    return status;
+}
+
+enum log_status log_writer_append_again(struct log_writer *log, enum log_type type, struct bytes payload)
+{
+    return append(log, type, payload, log->first);
 }
 
 enum log_status log_writer_drop_before(struct log_writer *log, uint64_t sequence)

@@ -5,6 +5,8 @@
 
 #define POINT_TEXT_MAX 48
 #define POINT_MASTER_SECRET_MAX 32
+/* As the log carries it: sealed (seal.h), and by that longer than any secret. */
+#define POINT_MASTER_SECRET_SEALED_MAX (POINT_MASTER_SECRET_MAX + 40)
 #define POINT_ID_CONTEXT_MAX 8
 
 enum point_mode {
@@ -18,7 +20,7 @@ enum point_oscore_alg { POINT_OSCORE_NONE = 0, POINT_OSCORE_AES_CCM = 10, POINT_
 /* OSCORE input (RFC 8613 section 3.2), as the appliance sees it: the point's sender id is our recipient id. */
 struct point_oscore {
     enum point_oscore_alg alg;
-    uint8_t master_secret[POINT_MASTER_SECRET_MAX];
+    uint8_t master_secret[POINT_MASTER_SECRET_SEALED_MAX];
     uint8_t master_salt[8];
     uint8_t id_context[POINT_ID_CONTEXT_MAX];
     uint8_t point_id[4];     /* the point's sender id */

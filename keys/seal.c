@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "keys/cbor.h"
 #include "keys/secret_memory.h"
 
 static_assert(SEAL_OVERHEAD == crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES, "libsodium's secretbox");
@@ -107,31 +106,41 @@ bool unseal(const struct seal_key *key, struct bytes in, uint8_t *room, size_t s
                                       in.length - crypto_secretbox_NONCEBYTES, in.data, key->key) == 0;
 }
 
-size_t point_encode_sealed(const struct point *point, const struct seal_key *key, uint8_t *room, size_t size)
+static_assert(POINT_MASTER_SECRET_SEALED_MAX == POINT_MASTER_SECRET_MAX + SEAL_OVERHEAD, "a sealed secret fits");
+static_assert(SEAL_OVERHEAD >= POINT_MASTER_SECRET_MAX, "a sealed secret is longer than any plain one");
+
+bool point_is_sealed(const struct point *point)
 {
-    if (point->oscore.alg == POINT_OSCORE_NONE)
-        return point_encode(point, room, size);
-    uint8_t plain[POINT_ENCODED_MAX], sealed[POINT_ENCODED_MAX + SEAL_OVERHEAD];
-    size_t plain_size = point_encode(point, plain, sizeof plain);
-    size_t sealed_size = plain_size ? seal(key, (struct bytes){plain, plain_size}, sealed, sizeof sealed) : 0;
-    sodium_memzero(plain, sizeof plain);
-    if (sealed_size == 0)
-        return 0;
-    struct cbor_writer out = cbor_write(room, size);
-    cbor_put_bytes(&out, (struct bytes){sealed, sealed_size});
-    return cbor_written(&out).length;
+    return point->oscore.master_secret_size > POINT_MASTER_SECRET_MAX;
 }
 
-bool point_decode_sealed(struct bytes in, const struct seal_key *key, struct point *out)
+bool point_seal(struct point *point, const struct seal_key *key)
 {
-    struct cbor_reader reader = cbor_read(in);
-    if (in.length == 0 || cbor_peek(&reader) != CBOR_BYTES)
-        return point_decode(in, out);
-    uint8_t plain[POINT_ENCODED_MAX];
+    struct point_oscore *o = &point->oscore;
+    uint8_t sealed[POINT_MASTER_SECRET_SEALED_MAX];
+    if (o->alg == POINT_OSCORE_NONE)
+        return true;
+    if (point_is_sealed(point))
+        return false;
+    size_t size = seal(key, (struct bytes){o->master_secret, o->master_secret_size}, sealed, sizeof sealed);
+    memcpy(o->master_secret, sealed, size);
+    o->master_secret_size = (uint8_t)size;
+    return true;
+}
+
+bool point_unseal(struct point *point, const struct seal_key *key)
+{
+    struct point_oscore *o = &point->oscore;
+    uint8_t plain[POINT_MASTER_SECRET_MAX] = {0};
     size_t size;
-    struct bytes sealed = cbor_take_bytes(&reader);
-    bool read = cbor_done(&reader) && key && unseal(key, sealed, plain, sizeof plain, &size) &&
-                point_decode((struct bytes){plain, size}, out);
+    if (o->alg == POINT_OSCORE_NONE)
+        return true;
+    if (!point_is_sealed(point) ||
+        !unseal(key, (struct bytes){o->master_secret, o->master_secret_size}, plain, sizeof plain, &size))
+        return false;
+    memset(o->master_secret, 0, sizeof o->master_secret);
+    memcpy(o->master_secret, plain, size);
+    o->master_secret_size = (uint8_t)size;
     sodium_memzero(plain, sizeof plain);
-    return read;
+    return true;
 }

@@ -6,7 +6,6 @@
 #include "keys/point.h"
 
 #define SEAL_OVERHEAD (24 + 16) /* nonce and tag */
-#define POINT_SEALED_MAX (POINT_ENCODED_MAX + SEAL_OVERHEAD + 3)
 
 struct seal_key; /* in memory that is locked, not dumped, not inherited */
 
@@ -22,8 +21,9 @@ size_t seal(const struct seal_key *key, struct bytes in, uint8_t *room, size_t s
 /* False where it was sealed with another key or touched, or `size` is too small. */
 bool unseal(const struct seal_key *key, struct bytes in, uint8_t *room, size_t size, size_t *length);
 
-/* A point's record for the log: as point_encode where it has no security context, else that record sealed, in a CBOR
- * byte string. `room` holds POINT_SEALED_MAX. */
-size_t point_encode_sealed(const struct point *point, const struct seal_key *key, uint8_t *room, size_t size);
-/* Takes both forms. A sealed record needs the key; without (NULL) it is not readable. */
-bool point_decode_sealed(struct bytes in, const struct seal_key *key, struct point *out);
+/* Seals the point's master secret in place, or opens it again. A point without a context stays what it is. False, and
+ * unchanged, where it is sealed already, or not sealed with this key. */
+bool point_seal(struct point *point, const struct seal_key *key);
+bool point_unseal(struct point *point, const struct seal_key *key);
+/* Whether the point has a secret that must be unsealed before it is used. */
+bool point_is_sealed(const struct point *point);

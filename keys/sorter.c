@@ -30,9 +30,13 @@ struct sorter {
     unsigned partitions;
     struct partition partition[PARTITIONS_MAX];
 
+    struct subject_record *spare; /* a partition's buffer: the one that is written, or none's */
+
     unsigned loaded; /* partitions that were loaded so far */
     struct subject_record *records;
     uint64_t records_room;
+    struct subject_record *ahead; /* the next partition's, on their way from the disk */
+    uint64_t ahead_room;
     struct entry *entries, *scattered;
     uint64_t entries_room;
     uint32_t *starts;
@@ -59,8 +63,8 @@ static void partition_name(unsigned i, char name[DISK_NAME_MAX])
 
 int sorter_open(struct disk *disk, uint64_t records_max, uint64_t memory_bytes, struct sorter **out)
 {
-    /* A loaded partition takes its records and two entries each. */
-    uint64_t each = sizeof(struct subject_record) + 2 * sizeof(struct entry);
+    /* A loaded partition takes its records and two entries each, and the next one its records. */
+    uint64_t each = 2 * sizeof(struct subject_record) + 2 * sizeof(struct entry);
     uint64_t partitions = records_max / (memory_bytes / each + 1) + 1;
     struct sorter *sorter = calloc(1, sizeof(*sorter));
     if (!sorter)
@@ -70,6 +74,8 @@ int sorter_open(struct disk *disk, uint64_t records_max, uint64_t memory_bytes, 
     for (unsigned i = 0; i < sorter->partitions; i++)
         sorter->partition[i].file = -1;
     int result = 0;
+    if (sorter->partitions > 1 && !(sorter->spare = aligned_alloc(DISK_BLOCK_SIZE, BUFFER_BYTES)))
+        result = -ENOMEM;
     for (unsigned i = 0; sorter->partitions > 1 && i < sorter->partitions && result >= 0; i++) {
         char name[DISK_NAME_MAX];
         partition_name(i, name);
@@ -117,36 +123,72 @@ int sorter_put(struct sorter *sorter, const struct subject_record *record)
     sorter->count++;
     if (partition->count % BUFFER_RECORDS > 0)
         return 0;
-    return disk_write_all(sorter->disk, partition->file, partition->buffer, BUFFER_BYTES,
-                          (partition->count - BUFFER_RECORDS) * sizeof(*record));
+    int64_t before = disk_end(sorter->disk, DISK_PLACE_SORT);
+    if (before < 0)
+        return (int)before;
+    struct subject_record *full = partition->buffer;
+    partition->buffer = sorter->spare;
+    sorter->spare = full;
+    disk_begin_write(sorter->disk, DISK_PLACE_SORT, partition->file, full, BUFFER_BYTES,
+                     (partition->count - BUFFER_RECORDS) * sizeof(*record));
+    return 0;
 }
 
-/* Brings the records of the next partition to memory. */
-static int load(struct sorter *sorter, uint64_t *count)
+/* Has the disk read the blocks of the next partition. */
+static int read_ahead(struct sorter *sorter)
 {
-    struct partition *partition = &sorter->partition[sorter->loaded++];
-    *count = sorter->partitions == 1 ? sorter->count : partition->count;
-    if (sorter->partitions == 1)
+    if (sorter->loaded == sorter->partitions)
         return 0;
-    uint64_t rest = partition->count % BUFFER_RECORDS, whole = partition->count - rest;
-    if (partition->count > sorter->records_room) {
-        free(sorter->records);
-        sorter->records_room = (partition->count / BUFFER_RECORDS + 1) * BUFFER_RECORDS;
-        sorter->records = aligned_alloc(DISK_BLOCK_SIZE, sorter->records_room * sizeof(*sorter->records));
-        if (!sorter->records)
+    const struct partition *partition = &sorter->partition[sorter->loaded];
+    if (partition->count > sorter->ahead_room) {
+        free(sorter->ahead);
+        sorter->ahead_room = (partition->count / BUFFER_RECORDS + 1) * BUFFER_RECORDS;
+        sorter->ahead = aligned_alloc(DISK_BLOCK_SIZE, sorter->ahead_room * sizeof(*sorter->ahead));
+        if (!sorter->ahead)
             return -ENOMEM;
     }
-    int64_t n = disk_read_all(sorter->disk, partition->file, sorter->records, whole * sizeof(*sorter->records), 0);
+    uint64_t whole = partition->count - partition->count % BUFFER_RECORDS;
+    if (whole > 0)
+        disk_begin_read(sorter->disk, DISK_PLACE_SORT, partition->file, sorter->ahead, whole * sizeof(*sorter->ahead),
+                        0);
+    return 0;
+}
+
+/* Brings the records of the next partition to memory, and begins with the one after it. */
+static int load(struct sorter *sorter, uint64_t *count)
+{
+    if (sorter->partitions == 1) {
+        sorter->loaded = 1;
+        *count = sorter->count;
+        return 0;
+    }
+    if (sorter->loaded == 0) {
+        int64_t written = disk_end(sorter->disk, DISK_PLACE_SORT);
+        int result = written < 0 ? (int)written : read_ahead(sorter);
+        if (result < 0)
+            return result;
+    }
+    struct partition *partition = &sorter->partition[sorter->loaded++];
+    uint64_t rest = partition->count % BUFFER_RECORDS, whole = partition->count - rest;
+    int64_t n = disk_end(sorter->disk, DISK_PLACE_SORT);
     if (n < 0)
         return (int)n;
-    if ((uint64_t)n != whole * sizeof(*sorter->records))
+    if ((uint64_t)n != whole * sizeof(*sorter->ahead))
         return -EIO;
-    memcpy(sorter->records + whole, partition->buffer, rest * sizeof(*sorter->records));
+    struct subject_record *records = sorter->ahead;
+    uint64_t room = sorter->ahead_room;
+    sorter->ahead = sorter->records;
+    sorter->ahead_room = sorter->records_room;
+    sorter->records = records;
+    sorter->records_room = room;
+    if (rest > 0)
+        memcpy(records + whole, partition->buffer, rest * sizeof(*records));
+    *count = partition->count;
     disk_file_close(sorter->disk, partition->file);
     partition->file = -1;
     free(partition->buffer);
     partition->buffer = NULL;
-    return 0;
+    return read_ahead(sorter);
 }
 
 static int compare(const struct subject_record *records, const struct entry *a, const struct entry *b)
@@ -227,7 +269,7 @@ int sorter_next(struct sorter *sorter, const struct subject_record **out)
     while (sorter->entry == sorter->entry_count) {
         if (sorter->loaded == sorter->partitions)
             return 0;
-        uint64_t count;
+        uint64_t count = 0;
         int result = load(sorter, &count);
         if (result == 0)
             result = sort(sorter, count);
@@ -259,11 +301,14 @@ void sorter_close(struct sorter *sorter)
 {
     if (!sorter)
         return;
+    disk_end(sorter->disk, DISK_PLACE_SORT); /* its memory goes now; what became of it does not matter any more */
     for (unsigned i = 0; i < sorter->partitions; i++) {
         disk_file_close(sorter->disk, sorter->partition[i].file);
         free(sorter->partition[i].buffer);
     }
+    free(sorter->spare);
     free(sorter->records);
+    free(sorter->ahead);
     free(sorter->entries);
     free(sorter->scattered);
     free(sorter->starts);

@@ -11,9 +11,10 @@ struct table_build {
     int file;
     struct table_shape shape;
     struct filter_build *filter;
-    struct table_page *pages; /* BUFFER_PAGES; the last that is used is being filled */
-    uint64_t first;           /* number of pages[0] */
-    uint64_t page;            /* number of the one being filled */
+    struct table_page *pages;   /* BUFFER_PAGES; the last that is used is being filled */
+    struct table_page *written; /* as many, on their way to the disk */
+    uint64_t first;             /* number of pages[0] */
+    uint64_t page;              /* number of the one being filled */
     uint8_t last_key[SUBJECT_KEY_SIZE];
     bool finished;
 };
@@ -37,11 +38,13 @@ int table_build_open(struct disk *disk, const struct store_identity *identity, u
 {
     struct table_build *build = calloc(1, sizeof(*build));
     struct table_page *pages = aligned_alloc(DISK_BLOCK_SIZE, BUFFER_PAGES * sizeof(*pages));
+    struct table_page *written = aligned_alloc(DISK_BLOCK_SIZE, BUFFER_PAGES * sizeof(*written));
     int result = -ENOMEM;
-    if (!build || !pages)
+    if (!build || !pages || !written)
         goto no_memory;
     build->disk = disk;
     build->pages = pages;
+    build->written = written;
     build->shape.store = identity->id;
     build->shape.number = number;
     build->shape.homes = records_max / TABLE_PAGE_PLANNED + 1;
@@ -59,14 +62,24 @@ no_filter:
     disk_remove(disk, TABLE_NEW_NAME);
 no_memory:
     free(pages);
+    free(written);
     free(build);
     return result;
 }
 
+/* Hands the buffer's first pages over to be written, and goes on with the other buffer. */
 static int write_pages(struct table_build *build, uint64_t count)
 {
-    return disk_write_all(build->disk, build->file, build->pages, count * sizeof(*build->pages),
-                          table_page_offset(build->first));
+    int64_t before = disk_end(build->disk, DISK_PLACE_TABLE);
+    if (before < 0)
+        return (int)before;
+    struct table_page *pages = build->pages;
+    build->pages = build->written;
+    build->written = pages;
+    disk_begin_write(build->disk, DISK_PLACE_TABLE, build->file, pages, count * sizeof(*pages),
+                     table_page_offset(build->first));
+    build->first = build->page;
+    return 0;
 }
 
 /* Closes the page being filled and begins the one after it. */
@@ -79,7 +92,6 @@ static int next_page(struct table_build *build)
         int result = write_pages(build, BUFFER_PAGES);
         if (result < 0)
             return result;
-        build->first = build->page;
     }
     begin_page(build);
     return 0;
@@ -113,7 +125,9 @@ static int write_rest(struct table_build *build, uint64_t covers)
         if (result < 0)
             return result;
     }
-    int result = write_pages(build, build->page - build->first);
+    int result = build->page > build->first ? write_pages(build, build->page - build->first) : 0;
+    if (result == 0 && disk_end(build->disk, DISK_PLACE_TABLE) < 0)
+        result = -EIO;
     if (result < 0)
         return result;
     build->shape.pages = build->page;
@@ -149,9 +163,11 @@ void table_build_close(struct table_build *build)
     if (!build)
         return;
     filter_build_close(build->filter);
+    disk_end(build->disk, DISK_PLACE_TABLE); /* its memory goes now; what became of it does not matter any more */
     disk_file_close(build->disk, build->file);
     if (!build->finished)
         disk_remove(build->disk, TABLE_NEW_NAME); /* a leftover is overwritten by the next build */
     free(build->pages);
+    free(build->written);
     free(build);
 }

@@ -73,7 +73,7 @@ static bool read_context(const cJSON *o, struct context_file *out)
     struct oscore_keys keys;
     if (!cJSON_IsObject(o) || !has_known_members(o) || !read_number(o, "point", UINT32_MAX, &out->point) ||
         !read_number(o, "alg", POINT_OSCORE_CHACHA20, &alg) ||
-        !read_hex(o, "master_secret", true, p->master_secret, sizeof p->master_secret, &p->master_secret_size) ||
+        !read_hex(o, "master_secret", true, p->master_secret, POINT_MASTER_SECRET_MAX, &p->master_secret_size) ||
         !read_hex(o, "master_salt", false, p->master_salt, sizeof p->master_salt, &p->master_salt_size) ||
         !read_hex(o, "sender_id", true, p->point_id, sizeof p->point_id, &p->point_id_size) ||
         !read_hex(o, "recipient_id", true, p->appliance_id, sizeof p->appliance_id, &p->appliance_id_size) ||

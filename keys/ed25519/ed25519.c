@@ -4,6 +4,7 @@
 #include "keys/ed25519/memory.h"
 #include "keys/ed25519/processor.h"
 #include "keys/ed25519/self_test.h"
+#include "keys/ed25519/table_x8.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -42,7 +43,7 @@ void ed25519_configure_limits(size_t base_bytes_max, size_t key_bytes_max)
 }
 
 /* Bytes of all tables, or SIZE_MAX where that is beyond what was configured. */
-static size_t bytes_allowed(const struct table_shape *base, const struct table_shape *key)
+static size_t bytes_allowed(const struct window_shape *base, const struct window_shape *key)
 {
     size_t bytes;
     if (base->bytes > state.base_bytes_max || key->bytes > state.key_bytes_max ||
@@ -55,12 +56,12 @@ static size_t bytes_allowed(const struct table_shape *base, const struct table_s
 /* The pair of widths with the fewest windows, of those with the least memory. */
 static void choose_shapes(struct tables *tables)
 {
-    tables->base_shape = table_shape(TABLE_WIDTH_MIN);
-    tables->key_shape = table_shape(KEY_WIDTH_MIN);
+    tables->base_shape = window_shape(TABLE_WIDTH_MIN);
+    tables->key_shape = window_shape(KEY_WIDTH_MIN);
     size_t best_bytes = SIZE_MAX;
     for (unsigned base_width = TABLE_WIDTH_MIN; base_width <= TABLE_WIDTH_MAX; base_width++) {
         for (unsigned key_width = KEY_WIDTH_MIN; key_width <= KEY_WIDTH_MAX; key_width++) {
-            struct table_shape base = table_shape(base_width), key = table_shape(key_width);
+            struct window_shape base = window_shape(base_width), key = window_shape(key_width);
             size_t bytes = bytes_allowed(&base, &key);
             if (bytes == SIZE_MAX)
                 continue;
@@ -91,7 +92,7 @@ static verify_path *choose_path(enum ed25519_engine engine, const char **why)
         *why = "the processor has no AVX-512 IFMA";
         return NULL;
     case ED25519_AVX2:
-        *why = "there is no AVX2 path: the portable one is as fast on processors without AVX-512 IFMA";
+        *why = "there is no AVX2 path; ask for portable";
         return NULL;
     case ED25519_PORTABLE:
         return verify_portable;
@@ -102,13 +103,25 @@ static verify_path *choose_path(enum ed25519_engine engine, const char **why)
     return NULL;
 }
 
+/* By the path in use, which so proves its tables too. */
+static void build(const struct window_shape *shape, const struct curve_point *point, struct niels_packed *entries)
+{
+#ifdef ED25519_HAS_AVX512
+    if (state.engine == ED25519_AVX512) {
+        table_build_x8(shape, point, entries);
+        return;
+    }
+#endif
+    table_build(shape, point, entries);
+}
+
 static bool build_base(void)
 {
     choose_shapes(&state.tables);
     state.tables.base = memory_map(state.tables.base_shape.bytes);
     if (!state.tables.base)
         return false;
-    table_build(&state.tables.base_shape, &point_base, state.tables.base);
+    build(&state.tables.base_shape, &point_base, state.tables.base);
     memory_slots_configure(state.tables.key_shape.bytes);
     return true;
 }
@@ -161,7 +174,7 @@ struct ed25519_key *ed25519_key_prepare(const uint8_t public_key[32])
     if (!key)
         return NULL;
     memcpy(key->public_key, public_key, sizeof key->public_key);
-    struct point point;
+    struct curve_point point;
     key->accepted = point_from_key(public_key, &point);
     if (key->accepted && state.engine != ED25519_SODIUM) {
         key->table = memory_slot_take();
@@ -169,8 +182,8 @@ struct ed25519_key *ed25519_key_prepare(const uint8_t public_key[32])
             free(key);
             return NULL;
         }
-        struct point opposite = point_negate(&point);
-        table_build(&state.tables.key_shape, &opposite, key->table);
+        struct curve_point opposite = point_negate(&point);
+        build(&state.tables.key_shape, &opposite, key->table);
     }
     atomic_fetch_add(&keys_prepared, 1);
     atomic_fetch_add(&key_bytes_total, ed25519_key_memory_bytes(key));

@@ -55,11 +55,15 @@ FIELD8_INLINE __m512i times_19(__m512i x)
 /* a * b + bias: reduced factors, raw product.
  *
  * A product of limbs is high * 2^52 + low, which is 2 high * 2^51 + low: the high halves go one column up, doubled. All
- * of them are summed first and doubled in the nine columns, then the low halves are added. With factors below 2^51 +
- * 2^15 a low half is below 2^52 and a high half below 2^50 + 2^15. Column k has at most five of each, so it is below 5
- * * 2^52 + 10 * (2^50 + 2^15) < 2^55, and 19 times a column fits. The result's largest limb, the first, is one low half
- * of column 0 and 19 times column 5, four low halves and five doubled high ones: 2^52 + 19 * (4 * 2^52 + 10 * (2^50 +
- * 2^15)) < 124.6 * 2^52 < 2^59. */
+ * of them are summed first and doubled in the nine columns, then the low halves are added.
+ *
+ * Reduced factors have low halves below 2^52 and high halves below 2^50 + 2^16, which doubled are 0.51 * 2^52. A column
+ * has at most five of each, less than 8 * 2^52, and 19 times that fits 64 bits. The first limb of the result is the
+ * largest: one low half, and 19 times four low halves and five doubled high ones:
+ *
+ *     (1 + 19 * (4 + 5 * 0.51)) * 2^52 < 126 * 2^52 < 2^59
+ *
+ * One of the factors may have all of 52 bits instead: then (1 + 19 * (4 + 5 * 1.01)) * 2^52 < 173 * 2^52 < 2^59.5. */
 FIELD8_INLINE struct field8 field8_multiply_biased(struct field8 a, struct field8 b, enum field8_bias bias)
 {
     __m512i column[10];
@@ -110,8 +114,9 @@ FIELD8_INLINE struct field8 field8_subtract(struct field8 a, struct field8 b)
     return a;
 }
 
-/* Every limb below 2^62 gives what exceeds 51 bits, below 2^11, to the next, the last one 19 times to the first: limbs
- * below 2^51 + 19 * 2^11 < 2^51 + 2^15.3, and below 2^51 + 2^15 from limbs below 2^61.7. */
+/* Every limb gives what exceeds 51 bits to the next, the last one 19 times to the first. From limbs below 2^61.7 that
+ * is below 2^10.7, and 19 times it below 2^15: reduced. The sums of an addition stay below 2^61.5: 2 z + c with z below
+ * 2^59 + 2^59 and c below 2^59.5. */
 FIELD8_INLINE struct field8 field8_carry(struct field8 a)
 {
     const __m512i mask = lanes_of(FIELD_LIMB_MASK);

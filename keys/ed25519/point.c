@@ -9,31 +9,31 @@ const struct field field_2d = {{0x69b9426b2f159, 0x35050762add7a, 0x3cf44c003805
 static const struct field root_of_minus_one = {
     {0x61b274a0ea0b0, 0x0d5a5fc8f189d, 0x7ef5e9cbd0c60, 0x78595a6804c9e, 0x2b8324804fc1d}};
 
-const struct point point_base = {
+const struct curve_point point_base = {
     .x = {{0x62d608f25d51a, 0x412a4b4f6592a, 0x75b7171a4b31d, 0x1ff60527118fe, 0x216936d3cd6e5}},
     .y = {{0x6666666666658, 0x4cccccccccccc, 0x1999999999999, 0x3333333333333, 0x6666666666666}},
     .z = {{1}},
     .t = {{0x68ab3a5b7dda3, 0x00eea2a5eadbb, 0x2af8df483c27e, 0x332b375274732, 0x67875f0fd78b7}},
 };
 
-struct point point_identity(void)
+struct curve_point point_identity(void)
 {
-    return (struct point){field_zero, field_one, field_one, field_zero};
+    return (struct curve_point){field_zero, field_one, field_one, field_zero};
 }
 
-struct point point_add(const struct point *p, const struct point *q)
+struct curve_point point_add(const struct curve_point *p, const struct curve_point *q)
 {
     struct field a = field_multiply(field_subtract(p->y, p->x), field_subtract(q->y, q->x));
     struct field b = field_multiply(field_add(p->y, p->x), field_add(q->y, q->x));
     struct field c = field_multiply(field_multiply(p->t, q->t), field_2d);
     struct field d = field_multiply(field_add(p->z, p->z), q->z);
     struct field e = field_subtract(b, a), f = field_subtract(d, c), g = field_add(d, c), h = field_add(b, a);
-    return (struct point){field_multiply(e, f), field_multiply(g, h), field_multiply(f, g), field_multiply(e, h)};
+    return (struct curve_point){field_multiply(e, f), field_multiply(g, h), field_multiply(f, g), field_multiply(e, h)};
 }
 
-struct point point_negate(const struct point *a)
+struct curve_point point_negate(const struct curve_point *a)
 {
-    return (struct point){field_negate(a->x), a->y, a->z, field_negate(a->t)};
+    return (struct curve_point){field_negate(a->x), a->y, a->z, field_negate(a->t)};
 }
 
 /* The y of all points of small order, and y + p of those two where it still fits 255 bits. */
@@ -98,7 +98,7 @@ static bool root_of_fraction(struct field u, struct field v, struct field *x)
     return field_equal(field_negate(again), u);
 }
 
-bool point_from_key(const uint8_t encoding[32], struct point *out)
+bool point_from_key(const uint8_t encoding[32], struct curve_point *out)
 {
     if (!y_is_canonical(encoding) || point_encoding_has_small_order(encoding))
         return false;
@@ -110,12 +110,12 @@ bool point_from_key(const uint8_t encoding[32], struct point *out)
         return false;
     if (field_is_odd(x) != (encoding[31] >> 7))
         x = field_negate(x);
-    *out = (struct point){x, y, field_one, field_multiply(x, y)};
+    *out = (struct curve_point){x, y, field_one, field_multiply(x, y)};
     return true;
 }
 
 /* inverse[i] = 1 / points[i].z, by one inversion and three multiplications a point (Montgomery). */
-static void invert_shared(const struct point points[], struct field inverse[], unsigned count)
+static void invert_shared(const struct curve_point points[], struct field inverse[], unsigned count)
 {
     assert(count >= 1 && count <= POINT_SHARED_MAX);
     /* inverse[i] is the product of the z before i, until the way back. */
@@ -131,7 +131,7 @@ static void invert_shared(const struct point points[], struct field inverse[], u
     }
 }
 
-void point_pack(const struct point points[], struct niels_packed out[], unsigned count)
+void point_pack(const struct curve_point points[], struct niels_packed out[], unsigned count)
 {
     struct field inverse[POINT_SHARED_MAX];
     invert_shared(points, inverse, count);
@@ -144,7 +144,7 @@ void point_pack(const struct point points[], struct niels_packed out[], unsigned
     }
 }
 
-void point_encode_burst(const struct point points[], uint8_t encodings[][32], unsigned count)
+void point_encode_burst(const struct curve_point points[], uint8_t encodings[][32], unsigned count)
 {
     struct field inverse[POINT_SHARED_MAX];
     invert_shared(points, inverse, count);

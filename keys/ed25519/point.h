@@ -7,7 +7,7 @@
 #include <assert.h>
 
 /* x = X/Z, y = Y/Z, x y = T/Z. All tight. Z is never zero. */
-struct point {
+struct curve_point {
     struct field x, y, z, t;
 };
 
@@ -22,16 +22,16 @@ struct niels_packed {
 };
 static_assert(sizeof(struct niels_packed) == 96, "table entries are packed");
 
-extern const struct point point_base;
+extern const struct curve_point point_base;
 extern const struct field field_d, field_2d;
 
-struct point point_identity(void);
-struct point point_add(const struct point *a, const struct point *b);
-struct point point_negate(const struct point *a);
+struct curve_point point_identity(void);
+struct curve_point point_add(const struct curve_point *a, const struct curve_point *b);
+struct curve_point point_negate(const struct curve_point *a);
 
 /* Takes an encoding as libsodium 1.0.18 takes a public key: y below p (bit 255 aside), a point of the curve, not of
  * small order. Points with a part of small order pass. */
-bool point_from_key(const uint8_t encoding[32], struct point *out);
+bool point_from_key(const uint8_t encoding[32], struct curve_point *out);
 
 /* Whether the encoding is one of a point of small order, bit 255 ignored, y reduced or not: what libsodium refuses as R
  * and as key. */
@@ -40,10 +40,10 @@ bool point_encoding_has_small_order(const uint8_t encoding[32]);
 /* Affine form of `count` points with one inversion; count is at most POINT_SHARED_MAX. `out` holds what x = X/Z and y
  * give. */
 #define POINT_SHARED_MAX 128
-void point_pack(const struct point points[], struct niels_packed out[], unsigned count);
+void point_pack(const struct curve_point points[], struct niels_packed out[], unsigned count);
 
 /* encodings[i] is that of x[i]/z[i], y[i]/z[i]; one inversion for all; count is at most POINT_SHARED_MAX. */
-void point_encode_burst(const struct point points[], uint8_t encodings[][32], unsigned count);
+void point_encode_burst(const struct curve_point points[], uint8_t encodings[][32], unsigned count);
 
 static inline struct niels niels_unpack(const struct niels_packed *packed)
 {
@@ -52,7 +52,7 @@ static inline struct niels niels_unpack(const struct niels_packed *packed)
 }
 
 /* p + q, or p - q. The opposite of q has plus and minus changed about and t2d negated, which exchanges f and g. */
-static inline void point_add_niels(struct point *p, const struct niels *q, bool subtract)
+static inline void point_add_niels(struct curve_point *p, const struct niels *q, bool subtract)
 {
     const struct field *plus = subtract ? &q->minus : &q->plus;
     const struct field *minus = subtract ? &q->plus : &q->minus;

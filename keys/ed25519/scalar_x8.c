@@ -102,7 +102,7 @@ void scalar_reduce_x8(const __m512i word[8], __m512i out[4])
     out[3] = _mm512_or_si512(_mm512_srli_epi64(r[3], 36), _mm512_slli_epi64(r[4], 16));
 }
 
-void table_recode_x8(const struct table_shape *shape, const __m512i k[4], __m512i sum[4])
+void table_recode_x8(const struct window_shape *shape, const __m512i k[4], __m512i sum[4])
 {
     __mmask8 carry = 0;
     for (unsigned i = 0; i < 4; i++) {

@@ -9,4 +9,4 @@
 void scalar_reduce_x8(const __m512i word[8], __m512i out[4]);
 
 /* sum = k + K of the shape (table.h). */
-void table_recode_x8(const struct table_shape *shape, const __m512i k[4], __m512i sum[4]);
+void table_recode_x8(const struct window_shape *shape, const __m512i k[4], __m512i sum[4]);

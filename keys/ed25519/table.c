@@ -4,10 +4,10 @@
 
 #define SCALAR_BITS 252
 
-struct table_shape table_shape(unsigned width)
+struct window_shape window_shape(unsigned width)
 {
     assert(width >= TABLE_WIDTH_MIN && width <= TABLE_WIDTH_MAX);
-    struct table_shape shape = {.width = width, .windows = (SCALAR_BITS + width - 1) / width};
+    struct window_shape shape = {.width = width, .windows = (SCALAR_BITS + width - 1) / width};
     unsigned lower = shape.windows - 1;
     shape.top = SCALAR_BITS - lower * width;
     for (unsigned i = 0; i < lower; i++) {
@@ -20,11 +20,10 @@ struct table_shape table_shape(unsigned width)
     return shape;
 }
 
-/* Entries 0 to `last` of one window of multiples of `point`. Returns last * point. */
-static struct point build_window(const struct point *point, struct niels_packed *entries, uint32_t last)
+struct curve_point table_build_window(const struct curve_point *point, struct niels_packed *entries, uint32_t last)
 {
-    struct point chunk[POINT_SHARED_MAX];
-    struct point multiple = point_identity();
+    struct curve_point chunk[POINT_SHARED_MAX];
+    struct curve_point multiple = point_identity();
     struct niels_packed packed;
     point_pack(point, &packed, 1);
     const struct niels one = niels_unpack(&packed);
@@ -42,17 +41,17 @@ static struct point build_window(const struct point *point, struct niels_packed 
     return multiple;
 }
 
-void table_build(const struct table_shape *shape, const struct point *point, struct niels_packed *entries)
+void table_build(const struct window_shape *shape, const struct curve_point *point, struct niels_packed *entries)
 {
-    struct point window = *point;
+    struct curve_point window = *point;
     for (unsigned i = 0; i + 1 < shape->windows; i++) {
-        struct point half = build_window(&window, entries + (size_t)i * shape->stride, shape->stride - 1);
+        struct curve_point half = table_build_window(&window, entries + (size_t)i * shape->stride, shape->stride - 1);
         window = point_add(&half, &half);
     }
-    build_window(&window, entries + (size_t)(shape->windows - 1) * shape->stride, 1u << shape->top);
+    table_build_window(&window, entries + (size_t)(shape->windows - 1) * shape->stride, 1u << shape->top);
 }
 
-void table_recode(const struct table_shape *shape, const struct scalar *k, uint64_t sum[4])
+void table_recode(const struct window_shape *shape, const struct scalar *k, uint64_t sum[4])
 {
     unsigned __int128 carry = 0;
     for (unsigned i = 0; i < 4; i++) {

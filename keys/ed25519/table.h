@@ -13,7 +13,7 @@
 #define TABLE_WIDTH_MAX 16
 #define TABLE_WINDOWS_MAX 63
 
-struct table_shape {
+struct window_shape {
     unsigned width;     /* bits a lower window */
     unsigned windows;   /* all of them, the last one with them */
     unsigned top;       /* bits of the last one */
@@ -23,13 +23,16 @@ struct table_shape {
     size_t bytes;
 };
 
-struct table_shape table_shape(unsigned width);
+struct window_shape window_shape(unsigned width);
 
 /* Fills shape->entries entries: window i starts at entry i * stride, and its entry number d is d 2^(width i) P. */
-void table_build(const struct table_shape *shape, const struct point *point, struct niels_packed *entries);
+void table_build(const struct window_shape *shape, const struct curve_point *point, struct niels_packed *entries);
+
+/* Fills entries 0 to `last` of one window of multiples of `point`. Returns last * point. */
+struct curve_point table_build_window(const struct curve_point *point, struct niels_packed *entries, uint32_t last);
 
 /* A digit of k + K. */
-static inline int table_digit(const struct table_shape *shape, const uint64_t sum[4], unsigned window)
+static inline int table_digit(const struct window_shape *shape, const uint64_t sum[4], unsigned window)
 {
     unsigned at = window * shape->width;
     uint64_t bits = sum[at / 64] >> at % 64;
@@ -41,10 +44,10 @@ static inline int table_digit(const struct table_shape *shape, const uint64_t su
 }
 
 /* sum = k + K, below 2^254. */
-void table_recode(const struct table_shape *shape, const struct scalar *k, uint64_t sum[4]);
+void table_recode(const struct window_shape *shape, const struct scalar *k, uint64_t sum[4]);
 
 /* What the engine sums for each signature: S B and h (-A). One shape for all keys. */
 struct tables {
-    struct table_shape base_shape, key_shape;
+    struct window_shape base_shape, key_shape;
     struct niels_packed *base;
 };

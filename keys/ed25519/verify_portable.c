@@ -10,7 +10,7 @@ struct work {
 };
 
 /* The entry of a digit; digit 0 has one too. */
-static const struct niels_packed *entry_of(const struct table_shape *shape, const struct niels_packed *table,
+static const struct niels_packed *entry_of(const struct window_shape *shape, const struct niels_packed *table,
                                            unsigned window, int digit)
 {
     return &table[(size_t)window * shape->stride + (unsigned)abs(digit)];
@@ -19,7 +19,7 @@ static const struct niels_packed *entry_of(const struct table_shape *shape, cons
 /* Asks for the entries of all digits, of two cache lines each, into the second-level cache: there, many requests may be
  * under way. Inlined, because gcc 12 takes a function of nothing but prefetches for one without effect and drops the
  * call. */
-static inline __attribute__((always_inline)) void fetch(const struct table_shape *shape,
+static inline __attribute__((always_inline)) void fetch(const struct window_shape *shape,
                                                         const struct niels_packed *table, const uint64_t digits[4])
 {
     enum { LOW_LOCALITY = 2 };
@@ -43,7 +43,7 @@ static void prepare(const struct tables *tables, const struct ed25519_check *che
     fetch(&tables->key_shape, check->key->table, work->key_digits);
 }
 
-static void add_multiple(struct point *sum, const struct table_shape *shape, const struct niels_packed *table,
+static void add_multiple(struct curve_point *sum, const struct window_shape *shape, const struct niels_packed *table,
                          const uint64_t digits[4])
 {
     for (unsigned i = 0; i < shape->windows; i++) {
@@ -58,7 +58,7 @@ static void add_multiple(struct point *sum, const struct table_shape *shape, con
 void verify_portable(const struct tables *tables, const struct ed25519_check *const checks[], bool valid[], unsigned n)
 {
     static_assert(ED25519_BURST_MAX <= POINT_SHARED_MAX, "a burst shares one inversion");
-    struct point sums[ED25519_BURST_MAX];
+    struct curve_point sums[ED25519_BURST_MAX];
     uint8_t encodings[ED25519_BURST_MAX][32];
     struct work now, next;
     prepare(tables, checks[0], &next);

@@ -1,16 +1,13 @@
 #include "keys/ed25519/walk_x8.h"
 
+#include "keys/ed25519/point_x8.h"
+
 /* Entries come from far: they are asked into the second-level cache this many additions ahead, where many requests may
  * be under way, and into the first-level cache shortly before their use. */
 #define FETCH_FAR 16
 #define FETCH_NEAR 2
 
-/* y + x and y - x and t are reduced, z is raw with bias_8. */
-struct point8 {
-    struct field8 sum, difference, z, t;
-};
-
-void walk_append(struct walk *walk, const struct table_shape *shape, const uint64_t tables[LANES],
+void walk_append(struct walk *walk, const struct window_shape *shape, const uint64_t tables[LANES],
                  const __m512i digits[4])
 {
     const __m512i half = lanes_of(UINT64_C(1) << (shape->width - 1)),
@@ -87,23 +84,10 @@ FIELD8_INLINE struct point8 first_point(const struct step *step)
     return p;
 }
 
-/* The part of an addition before its last products: x = e f, y = g h, z = f g, t = e h. */
-struct halfway8 {
-    struct field8 e, f, g, h;
-};
-
 FIELD8_INLINE struct halfway8 add_entry(const struct point8 *p, const struct step *step)
 {
-    struct field8 a = field8_multiply_raw(p->difference, load_field8(step->minus, 0));
-    struct field8 b = field8_multiply_biased(p->sum, load_field8(step->plus, 0), FIELD8_BIAS_9);
-    struct field8 c = field8_multiply_raw(p->t, load_t2d(step));
-    struct field8 two_z = field8_add(p->z, p->z);
-    return (struct halfway8){
-        .e = field8_carry(field8_subtract(b, a)),
-        .f = field8_carry(field8_subtract(two_z, c)),
-        .g = field8_carry(field8_add(two_z, c)),
-        .h = field8_carry(field8_add(b, a)),
-    };
+    struct niels8 entry = {load_field8(step->plus, 0), load_field8(step->minus, 0), load_t2d(step)};
+    return point8_add_halfway(p, &entry);
 }
 
 /* Walks are longer than any distance. */

@@ -26,7 +26,7 @@ struct affine8 {
 };
 
 /* One table in each lane, all of one shape: appends the additions that the recoded scalars ask for. */
-void walk_append(struct walk *walk, const struct table_shape *shape, const uint64_t tables[LANES],
+void walk_append(struct walk *walk, const struct window_shape *shape, const uint64_t tables[LANES],
                  const __m512i digits[4]);
 
 /* Asks for the entries that walk_sum expects to find under way. */

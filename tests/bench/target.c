@@ -79,15 +79,16 @@ static bool make(struct target *target, const struct target_options *options, ch
                                                          .failure = {POINT_BUDGET, POINT_BUDGET},
                                                          .failure_all = {POINT_BUDGET, POINT_BUDGET},
                                                          .failures_max = ADMIT_FAILURES_MAX_DEFAULT});
-    target->follower = target->publisher ? follower_new(config->store, target->publisher, NULL) : NULL;
+    target->follower = target->publisher ? follower_new(config, target->publisher, NULL) : NULL;
     target->worker = aligned_alloc(64, (sizeof *target->worker + 63) / 64 * 64);
     struct worker_terms terms = {.config = config,
                                  .ports = target->ports,
                                  .publisher = target->publisher,
                                  .admit = target->admit,
+                                 .replay = replay_new(config->replay_entries, 1),
                                  .answers = answers_new(config->answers_per_worker, 1),
                                  .park = park_new((uint64_t)config->store_deadline_us * 1000)};
-    if (!target->admit || !target->follower || !target->worker || !terms.answers || !terms.park ||
+    if (!target->admit || !target->follower || !target->worker || !terms.answers || !terms.park || !terms.replay ||
         lookup_open(LOOKUP_DEPTH, &terms.lookup) != 0)
         return false;
     worker_init(target->worker, &terms);

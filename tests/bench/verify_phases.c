@@ -61,7 +61,7 @@ static double clock_ghz(void)
     return ADDITIONS / ns;
 }
 
-static void measure(struct verify_phases *out, const struct table_shape *shape, const struct niels_packed *table,
+static void measure(struct verify_phases *out, const struct window_shape *shape, const struct niels_packed *table,
                     const struct ed25519_check *const checks[LANES])
 {
     static struct walk walk;
@@ -93,7 +93,7 @@ static void measure(struct verify_phases *out, const struct table_shape *shape, 
 
 bool verify_phases_measure(struct verify_phases *out)
 {
-    struct table_shape shape = table_shape(WIDTH);
+    struct window_shape shape = window_shape(WIDTH);
     struct niels_packed *table = memory_map(shape.bytes);
     if (!table)
         return false;

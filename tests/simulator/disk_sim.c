@@ -5,7 +5,7 @@
 #include "tests/simulator/disk_sim_world.h"
 
 struct disk {
-    unsigned unused;
+    int64_t results[DISK_PLACES];
 };
 
 /* Counts an operation; crashes or gives the error where one is due. */
@@ -169,6 +169,25 @@ int disk_allocate(struct disk *disk, int file, uint64_t size)
     (void)size;
     int failed = strike(true);
     return failed ? failed : -EOPNOTSUPP;
+}
+
+void disk_begin_read(struct disk *disk, enum disk_place place, int file, void *room, size_t size, uint64_t offset)
+{
+    disk->results[place] = disk_read_all(disk, file, room, size, offset);
+}
+
+void disk_begin_write(struct disk *disk, enum disk_place place, int file, const void *data, size_t size,
+                      uint64_t offset)
+{
+    int result = disk_write_all(disk, file, data, size, offset);
+    disk->results[place] = result < 0 ? result : (int64_t)size;
+}
+
+int64_t disk_end(struct disk *disk, enum disk_place place)
+{
+    int64_t result = disk->results[place];
+    disk->results[place] = 0;
+    return result;
 }
 
 int disk_truncate(struct disk *disk, int handle, uint64_t size)

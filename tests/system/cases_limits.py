@@ -1,9 +1,11 @@
 """What is absent, too much or too late: each has its own answer, and none is an ALLOW."""
+import subprocess
 import time
 
 from appliance import until
 from check import case, expect, expect_equal
-from formats import MAX_AGE, post_v, request
+from formats import MAX_AGE, Key, Message, post_v, request
+from frames import Packet
 
 
 def answer_code(city, code=None, source="10.77.1.1"):
@@ -19,7 +21,7 @@ def empty_store(city):
         a.start_dataplane(ready=False)
         until(a.counters, 20, "counters")
         city.attach()
-        city.keys = {"shanghai": __import__("formats").Key("CN-310000")}
+        city.keys = {"shanghai": Key("CN-310000")}
         message = answer_code(city)
         expect_equal(message.code, "5.03", "code without a store")
         expect(1 <= int.from_bytes(message.option(MAX_AGE), "big") <= 60, "Max-Age")
@@ -28,16 +30,84 @@ def empty_store(city):
         a.chengmen("point", "add", "1", "--venue", "huashan", "--class", "hospital", "--address", "10.77.1.1")
         a.wait_in_force()
         city.expect_verdict(city.peer().ask(city.code()), "REFER", "RULES_ABSENT")
-        city.load_rules("rules.json")
+        city.load_rules()
         a.wait_in_force()
         city.alive()
         soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
-        rules = open(__file__.replace("cases_limits.py", "rules.json"), encoding="utf-8").read()
-        path = a.directory + "/ending.json"
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(rules.replace('"version": 1,', f'"version": 2, "to": "{soon}",'))
-        a.chengmen("rules", "apply", path)
+        city.load_rules(to=soon)
         a.wait_in_force()
         city.alive()
         until(lambda: city.peer().ask(city.code()).reason != "GREEN", 5, "the rule set ends", 0.2)
         city.expect_verdict(city.peer().ask(city.code()), "REFER", "RULES_EXPIRED")
+
+
+@case("budgets of a point and of a venue: 4.29 and when to come back; other points and venues are served")
+def budgets(city):
+    with city.another("budget", {"venue_rate_per_s": 1, "venue_burst": 12}) as a:
+        a.start_control()
+        city.start_dataplane()
+        city.keys = {"shanghai": Key("CN-310000")}
+        city.import_keys(*city.keys.values())
+        for number, venue in ((1, "huashan"), (2, "huashan"), (3, "ruijin")):
+            a.chengmen("point", "add", str(number), "--venue", venue, "--class", "hospital", "--address",
+                       f"10.77.1.{number}", "--rate", "1", "--burst", "8")
+        city.load_rules()
+        a.wait_in_force()
+        for point, reason, least, most in ((1, "POINT_BUDGET", 8, 10), (2, "VENUE_BUDGET", 4, 6)):
+            served, refused = 0, []
+            before = city.settle()
+            for _ in range(20):
+                message = answer_code(city, source=f"10.77.1.{point}")
+                served += message.code == "2.05"
+                if message.code != "2.05":
+                    refused.append(message)
+            after = city.settle()
+            expect(least <= served <= most, f"{served} of 20 served at point {point}")
+            expect(after[reason] - before[reason] >= 8, f"{reason} was counted {after[reason] - before[reason]} times")
+            for message in refused:
+                expect_equal(message.code, "4.29", "code")
+                expect(1 <= int.from_bytes(message.option(MAX_AGE), "big") <= 60, "Max-Age")
+        expect_equal(answer_code(city, source="10.77.1.3").code, "2.05", "another venue")
+
+
+@case("overload: 5.03 and when to come back, the first in priority is served last of all refused")
+def overload(city):
+    with city.another("overload", {"overload_per_s": 200}) as a:
+        a.start_control()
+        city.start_dataplane()
+        city.keys = {"shanghai": Key("CN-310000")}
+        city.import_keys(*city.keys.values())
+        for number in (1, 2):
+            a.chengmen("point", "add", str(number), "--venue", f"v{number}", "--class", "hospital", "--address",
+                       f"10.77.1.{number}", "--priority", ("0", "3")[number - 1])
+        city.load_rules()
+        a.wait_in_force()
+        frames_ = [city.peer(f"10.77.1.{1 + i % 2}").datagram(post_v(city.next_id(), request(i, city.code())))
+                   for i in range(2000)]
+        served = {1: 0, 2: 0}
+        refused = 0
+        for frame in frames_:
+            city.link.send(frame)
+            time.sleep(0.0002)
+        city.settle()
+        for frame in city.link.drain():
+            packet = Packet(frame)
+            message = Message(packet.data)
+            if message.code == "2.05":
+                served[packet.destination[3]] += 1
+            else:
+                expect_equal(message.code, "5.03", "code")
+                expect(1 <= int.from_bytes(message.option(MAX_AGE), "big") <= 60, "Max-Age")
+                refused += 1
+        expect(refused > 200, f"only {refused} of 2000 refused")
+        expect(served[1] > served[2] > -1, f"served: priority 0 {served[1]}, priority 3 {served[2]}")
+
+
+@case("a frame larger than one buffer is dropped")
+def segmented(city):
+    subprocess.run(["ip", "link", "set", city.interface, "mtu", "9000"], check=True)
+    try:
+        city.expect_dropped(city.peer().datagram(b"\x40" * 6000), "FRAME_SEGMENTED")
+    finally:
+        subprocess.run(["ip", "link", "set", city.interface, "mtu", "1500"], check=True)
+    city.alive()

@@ -1,5 +1,6 @@
 """The small city that the packet tests run in: one appliance on a TAP, issuers, points, rules, and what was counted."""
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,9 @@ PEER_MAC = frames.mac("02:00:00:00:00:99")
 OWN4, OWN6 = frames.address("10.77.0.1"), frames.address("fd00:77::1")
 VLAN = 7
 VLAN_OWN4, VLAN_OWN6 = frames.address("10.78.0.1"), frames.address("fd00:78::1")
+
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "rules.json"), encoding="utf-8") as file:
+    RULES = file.read()
 
 DATAPLANE = {
     "ports": [f"net_tap0,iface={INTERFACE}"],
@@ -104,6 +108,7 @@ class City:
         self.appliances = []
         self._id = int.from_bytes(os.urandom(2), "big")
         self.keys = {}
+        self.rules_version = 0
         self.appliance = self.make("city", DATAPLANE)
         self.interface, self.link, self.mac = INTERFACE, None, None
 
@@ -124,7 +129,7 @@ class City:
         self.start_dataplane()
         self.load_keys()
         self.load_points()
-        self.load_rules("rules.json")
+        self.load_rules()
         self.appliance.wait_in_force()
 
     def start_dataplane(self):
@@ -133,7 +138,8 @@ class City:
 
     @contextlib.contextmanager
     def another(self, name, dataplane=None, control=None):
-        """A second appliance with other settings, which the cases' helpers mean while it runs. Nothing is loaded."""
+        """A second appliance with other settings, which the cases' helpers mean while it runs. Nothing is loaded.
+        Sanitizers and its neighbour make it slow to start; keep such cases few."""
         kept = self.appliance, self.interface, self.link, self.mac, self.keys
         self.interface = f"cm-{name}"
         try:
@@ -230,9 +236,13 @@ class City:
             self.appliance.chengmen("point", "add", str(number), "--venue", venue, "--class", venue_class,
                                     "--address", address, *more)
 
-    def load_rules(self, name):
-        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
-        self.appliance.chengmen("rules", "apply", path)
+    def load_rules(self, **members):
+        """Applies the tests' rules under the next version, with further members of the set; returns the version."""
+        self.rules_version += 1
+        rules = json.loads(RULES)
+        rules.update(members, version=self.rules_version)
+        self.appliance.chengmen("rules", "apply", self.appliance.file("rules.json", rules))
+        return self.rules_version
 
     # Helpers of the cases
 

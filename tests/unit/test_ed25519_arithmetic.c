@@ -186,7 +186,7 @@ static void digits_sum_to_the_scalar(void **state)
     struct case_random random = {6};
     struct big one = big_of(1), order = big_order(), last = big_subtract(order, &one);
     for (unsigned width = TABLE_WIDTH_MIN; width <= TABLE_WIDTH_MAX; width++) {
-        struct table_shape shape = table_shape(width);
+        struct window_shape shape = window_shape(width);
         assert_true(shape.windows <= TABLE_WINDOWS_MAX);
         for (unsigned i = 0; i < 50; i++) {
             uint8_t bytes[32], wide[64];

@@ -6,6 +6,7 @@
 #include "keys/ed25519/scalar_x8.h"
 #include "keys/ed25519/sha512.h"
 #include "keys/ed25519/sha512_x8.h"
+#include "keys/ed25519/table_x8.h"
 #include "tests/unit/big.h"
 #include "tests/unit/ed25519_cases.h"
 
@@ -173,7 +174,7 @@ static void scalars_reduce_and_recode_as_one_by_one(void **state)
             }
             wide[word] = _mm512_loadu_si512(in[word]);
         }
-        struct table_shape shape = table_shape(TABLE_WIDTH_MIN + i % (TABLE_WIDTH_MAX - TABLE_WIDTH_MIN + 1));
+        struct window_shape shape = window_shape(TABLE_WIDTH_MIN + i % (TABLE_WIDTH_MAX - TABLE_WIDTH_MIN + 1));
         scalar_reduce_x8(wide, reduced);
         table_recode_x8(&shape, reduced, sum);
         for (unsigned word = 0; word < 4; word++) {
@@ -232,6 +233,24 @@ static void hashes_are_the_portable_ones(void **state)
     }
 }
 
+static void tables_are_the_portable_ones(void **state)
+{
+    (void)state;
+    struct curve_point point = point_base;
+    for (unsigned width = TABLE_WIDTH_MIN; width <= 13; width++) {
+        struct window_shape shape = window_shape(width);
+        struct niels_packed *wanted = calloc(1, shape.bytes), *got = calloc(1, shape.bytes);
+        assert_non_null(wanted);
+        assert_non_null(got);
+        point = point_add(&point, &point);
+        table_build(&shape, &point, wanted);
+        table_build_x8(&shape, &point, got);
+        assert_memory_equal(got, wanted, shape.bytes);
+        free(wanted);
+        free(got);
+    }
+}
+
 int ed25519_lanes_run(void);
 int ed25519_lanes_run(void)
 {
@@ -243,6 +262,7 @@ int ed25519_lanes_run(void)
         cmocka_unit_test(inverses_multiply_to_one_in_every_lane),
         cmocka_unit_test(scalars_reduce_and_recode_as_one_by_one),
         cmocka_unit_test(hashes_are_the_portable_ones),
+        cmocka_unit_test(tables_are_the_portable_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

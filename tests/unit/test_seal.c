@@ -48,41 +48,37 @@ static void a_point_comes_back_and_its_secret_does_not_show(void **state)
                                      .master_secret_size = 16,
                                      .point_id_size = 4,
                                      .appliance_id_size = 0}};
-    struct point read;
-    uint8_t room[POINT_SEALED_MAX], again[POINT_SEALED_MAX];
+    struct point sealed = point, again = point;
     unlink(path);
     struct seal_key *key = must_open(), *same = must_open();
-    size_t size = point_encode_sealed(&point, key, room, sizeof room);
-    assert_true(size > 0);
-    assert_null(memmem(room, size, "0123456789", 10));
-    assert_true(point_decode_sealed((struct bytes){room, size}, same, &read));
-    assert_memory_equal(read.oscore.master_secret, point.oscore.master_secret, 16);
-    assert_int_equal(read.id, 7);
-    assert_false(point_decode_sealed((struct bytes){room, size}, NULL, &read));
-    assert_int_equal(point_encode_sealed(&point, key, again, sizeof again), size);
-    assert_memory_not_equal(room, again, size); /* a nonce of its own */
-    for (size_t i = 0; i < size; i++) {
-        room[i] ^= 1;
-        assert_false(point_decode_sealed((struct bytes){room, size}, key, &read));
-        room[i] ^= 1;
-        assert_false(point_decode_sealed((struct bytes){room, i}, key, &read));
+    assert_true(point_seal(&sealed, key) && point_seal(&again, key));
+    assert_true(point_is_sealed(&sealed));
+    assert_false(point_seal(&sealed, key));
+    assert_null(memmem(&sealed, sizeof sealed, "0123456789", 10));
+    assert_memory_not_equal(&sealed, &again, sizeof sealed); /* a nonce of its own */
+    struct point read = sealed;
+    assert_true(point_unseal(&read, same));
+    assert_memory_equal(&read, &point, sizeof read);
+    assert_false(point_unseal(&read, same));
+    for (size_t i = 0; i < sealed.oscore.master_secret_size; i++) {
+        read = sealed;
+        read.oscore.master_secret[i] ^= 1;
+        assert_false(point_unseal(&read, key));
     }
     seal_key_close(key);
     seal_key_close(same);
     unlink(path);
     key = must_open();
-    assert_false(point_decode_sealed((struct bytes){room, size}, key, &read));
+    assert_false(point_unseal(&sealed, key));
     seal_key_close(key);
 }
 
 static void a_point_without_a_secret_needs_no_key(void **state)
 {
     (void)state;
-    struct point point = {.id = 8, .venue = "gate", .venue_class = "mall"}, read;
-    uint8_t room[POINT_SEALED_MAX];
-    size_t size = point_encode_sealed(&point, NULL, room, sizeof room);
-    assert_true(point_decode_sealed((struct bytes){room, size}, NULL, &read));
-    assert_int_equal(read.id, 8);
+    struct point point = {.id = 8, .venue = "gate", .venue_class = "mall"};
+    assert_true(point_seal(&point, NULL) && point_unseal(&point, NULL));
+    assert_false(point_is_sealed(&point));
 }
 
 static void only_a_key_that_is_kept_is_taken(void **state)
