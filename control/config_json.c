@@ -12,7 +12,8 @@
 
 static const char socket_default[] = "/run/chengmen/control.sock";
 static const char http_default[] = "127.0.0.1:9464";
-static const char telemetry_default[] = "/var/run/dpdk/rte/dpdk_telemetry.v2";
+#define TELEMETRY_FORMAT "/var/run/dpdk/%s/dpdk_telemetry.v2"
+#define FILE_PREFIX_DEFAULT "rte"
 
 const struct config_member config_members[] = {
     {"/store", "\"" CONFIG_STORE_DEFAULT "\"", "directory of the store; control writes it, the dataplane reads it"},
@@ -242,6 +243,25 @@ static void take_dataplane(const struct json_place *dataplane, struct operator_c
         check_whole(dataplane, &out->dataplane, problems);
 }
 
+/* Where DPDK puts the socket for the dataplane that this file starts as root. */
+static void set_telemetry(struct operator_config *out, const struct json_place *control, struct json_problems *problems)
+{
+    static const char option[] = "--file-prefix";
+    const char *prefix = FILE_PREFIX_DEFAULT;
+    for (uint32_t i = 0; i < out->dataplane.eal_arg_count; i++) {
+        const char *argument = out->dataplane.eal_args[i];
+        if (strncmp(argument, option, strlen(option)) != 0)
+            continue;
+        if (argument[strlen(option)] == '=')
+            prefix = argument + strlen(option) + 1;
+        else if (i + 1 < out->dataplane.eal_arg_count)
+            prefix = out->dataplane.eal_args[i + 1];
+    }
+    if (snprintf(out->control.telemetry, sizeof out->control.telemetry, TELEMETRY_FORMAT, prefix) >=
+        (int)sizeof out->control.telemetry)
+        json_refuse(problems, control, "telemetry: with this --file-prefix the socket's name is too long");
+}
+
 bool operator_config_read(const struct json_place *document, struct operator_config *out,
                           struct json_problems *problems)
 {
@@ -252,7 +272,6 @@ bool operator_config_read(const struct json_place *document, struct operator_con
     copy_text(out->store, sizeof out->store, CONFIG_STORE_DEFAULT);
     copy_text(out->control.socket, sizeof out->control.socket, socket_default);
     copy_text(out->control.http, sizeof out->control.http, http_default);
-    copy_text(out->control.telemetry, sizeof out->control.telemetry, telemetry_default);
     if (!json_is_object(document, problems))
         return false;
     json_known_members(document, known, problems);
@@ -266,6 +285,8 @@ bool operator_config_read(const struct json_place *document, struct operator_con
     out->has_dataplane = dataplane.value;
     if (dataplane.value)
         take_dataplane(&dataplane, out, problems);
+    if (!out->control.telemetry[0])
+        set_telemetry(out, &control, problems);
     return problems->refused == before;
 }
 

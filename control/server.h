@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 #define SERVER_CLIENTS_MAX 64
-#define SERVER_LINE_MAX (4u << 20)
+#define SERVER_LINE_MAX (16u << 20)
 /* A client that does not read its answers is not read from beyond this much waiting for it. */
-#define SERVER_WAITING_MAX (8u << 20)
+#define SERVER_WAITING_MAX (16u << 20)
 #define SERVER_FDS_MAX (SERVER_CLIENTS_MAX + 1)
 
 /* Answers one line, without its line end and with a zero byte behind; the answer is taken over and freed, NULL is none.

@@ -8,7 +8,7 @@
 #define SERVICE_BATCH_MAX 64
 /* Entries of one call that adds or lists many. */
 #define SERVICE_ITEMS_MAX 4096
-#define SERVICE_RULES_TEXT_MAX (2u << 20)
+#define SERVICE_RULES_TEXT_MAX LOG_PAYLOAD_MAX
 
 struct service {
     struct journal journal;

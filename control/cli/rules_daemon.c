@@ -72,6 +72,14 @@ static cJSON *sequence_params(bool given, uint64_t sequence)
     return params;
 }
 
+static void print_text(const char *text)
+{
+    size_t length = strlen(text);
+    fputs(text, stdout);
+    if (length > 0 && text[length - 1] != '\n')
+        putchar('\n');
+}
+
 int cli_rules_show(int argc, char **argv)
 {
     const char *socket = NULL;
@@ -95,7 +103,7 @@ int cli_rules_show(int argc, char **argv)
         cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(result, "history"))
             printf("version %.0f, sequence %.0f\n", cli_number(row, "version"), cli_number(row, "sequence"));
     else if (result)
-        fputs(cli_text(result, "text"), stdout);
+        print_text(cli_text(result, "text"));
     cJSON_Delete(result);
     return code;
 }

@@ -173,7 +173,7 @@ def refusals(city):
         batch = daemon.lines([call("key.list", None, "a"), call("nothing", None, 2), {"jsonrpc": "2.0", "method": "info"}])
         expect_equal([answer["id"] for answer in batch[0]], ["a", 2], "answers to a batch")
         try:
-            expect_equal(daemon.lines(b"x" * (5 << 20)), [], "answer to a line without end")
+            expect_equal(daemon.lines(b"x" * (17 << 20)), [], "answer to a line without end")
         except (BrokenPipeError, ConnectionResetError):
             pass  # hung up before all was sent
         expect_equal(daemon.ask("info")["log"]["last"], 0, "records after refusals")

@@ -89,6 +89,17 @@ static void members_arrive_where_they_belong(void **state)
     assert_int_equal(config.dataplane.workers[1], 3);
 }
 
+static void telemetry_is_where_eal_puts_it(void **state)
+{
+    (void)state;
+    read_text("{\"dataplane\":{" PORTS ",\"eal\":[\"--no-huge\",\"--file-prefix=gate\"]}}");
+    assert_string_equal(config.control.telemetry, "/var/run/dpdk/gate/dpdk_telemetry.v2");
+    read_text("{\"dataplane\":{" PORTS ",\"eal\":[\"--file-prefix\",\"two\"]}}");
+    assert_string_equal(config.control.telemetry, "/var/run/dpdk/two/dpdk_telemetry.v2");
+    read_text("{\"control\":{\"telemetry\":\"/t\"}}");
+    assert_string_equal(config.control.telemetry, "/t");
+}
+
 /* The table that README and `chengmen config members` print says the defaults that an empty file gets. */
 static void the_table_of_members_tells_the_true_defaults(void **state)
 {
@@ -125,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strict_in_every_member),
         cmocka_unit_test(members_arrive_where_they_belong),
+        cmocka_unit_test(telemetry_is_where_eal_puts_it),
         cmocka_unit_test(the_table_of_members_tells_the_true_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,10 +146,8 @@ static void what_is_quoted_is_utf8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strictness),
-        cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_bytes_after),
-        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_strictness),        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_bytes_after),       cmocka_unit_test(test_places),
         cmocka_unit_test(what_is_quoted_is_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
