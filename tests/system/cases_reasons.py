@@ -6,7 +6,7 @@ from formats import REASONS, ROOT
 
 
 # What no virtual port here can make happen, and the unit test that does.
-ELSEWHERE = {"FRAME_SEGMENTED": "test_stages.c"}
+ELSEWHERE = {"FRAME_SEGMENTED": "test_net.c"}
 
 
 @case("every reason that the appliance itself gives was produced at least once")
