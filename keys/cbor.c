@@ -5,96 +5,50 @@
 /* Entries of a map inside a skipped item whose keys are compared with one another. */
 #define SKIPPED_MAP_MAX 64
 
-struct cbor_reader cbor_read(struct bytes in)
-{
-    return (struct cbor_reader){in.data, in.data + in.length, in.data == NULL};
-}
-
-static uint64_t fail(struct cbor_reader *in)
-{
-    in->failed = true;
-    in->next = in->end;
-    return 0;
-}
-
 static size_t left(const struct cbor_reader *in)
 {
     return (size_t)(in->end - in->next);
 }
 
-enum cbor_type cbor_peek(struct cbor_reader *in)
-{
-    if (in->failed || in->next == in->end) {
-        fail(in);
-        return CBOR_SIMPLE;
-    }
-    return (enum cbor_type)(*in->next >> 5);
-}
-
-/* The argument of an item's head (RFC 8949 section 3), which must be in its shortest form. */
-static uint64_t take_argument(struct cbor_reader *in, enum cbor_type type)
+uint64_t cbor_take_long_argument(struct cbor_reader *in, enum cbor_type type)
 {
     if (in->failed || in->next == in->end || *in->next >> 5 != type)
-        return fail(in);
+        return cbor_fail(in);
     unsigned info = *in->next++ & 31;
-    if (info < 24)
-        return info;
-    size_t size = (size_t)1 << (info - 24);
-    if (info > 27 || left(in) < size)
-        return fail(in);
+    size_t size = info >= 24 && info <= 27 ? (size_t)1 << (info - 24) : 0;
+    if (size == 0 || left(in) < size)
+        return cbor_fail(in);
     uint64_t value = 0;
     for (size_t i = 0; i < size; i++)
         value = value << 8 | *in->next++;
     static const uint64_t shorter_holds[] = {24, UINT64_C(1) << 8, UINT64_C(1) << 16, UINT64_C(1) << 32};
-    return value < shorter_holds[info - 24] ? fail(in) : value;
-}
-
-uint64_t cbor_take_uint(struct cbor_reader *in)
-{
-    return take_argument(in, CBOR_UINT);
+    return value < shorter_holds[info - 24] ? cbor_fail(in) : value;
 }
 
 int64_t cbor_take_int(struct cbor_reader *in)
 {
     enum cbor_type type = cbor_peek(in);
     if (type != CBOR_UINT && type != CBOR_NEGATIVE)
-        return (int64_t)fail(in);
-    uint64_t value = take_argument(in, type);
+        return (int64_t)cbor_fail(in);
+    uint64_t value = cbor_take_argument(in, type);
     if (value > INT64_MAX)
-        return (int64_t)fail(in);
+        return (int64_t)cbor_fail(in);
     return type == CBOR_UINT ? (int64_t)value : -1 - (int64_t)value;
 }
 
 bool cbor_take_bool(struct cbor_reader *in)
 {
-    uint64_t value = take_argument(in, CBOR_SIMPLE);
+    uint64_t value = cbor_take_argument(in, CBOR_SIMPLE);
     if (value != 20 && value != 21)
-        fail(in);
+        cbor_fail(in);
     return value == 21;
-}
-
-static struct bytes take_string(struct cbor_reader *in, enum cbor_type type)
-{
-    uint64_t length = take_argument(in, type);
-    if (in->failed || length > left(in)) {
-        fail(in);
-        return (struct bytes){NULL, 0};
-    }
-    struct bytes value = {in->next, (size_t)length};
-    in->next += length;
-    return value;
-}
-
-struct bytes cbor_take_bytes(struct cbor_reader *in)
-{
-    return take_string(in, CBOR_BYTES);
 }
 
 struct bytes cbor_take_text(struct cbor_reader *in)
 {
-    struct bytes value = take_string(in, CBOR_TEXT);
+    struct bytes value = cbor_take_string(in, CBOR_TEXT);
     if (!in->failed && !utf8_valid(value)) {
-        fail(in);
+        cbor_fail(in);
         return (struct bytes){NULL, 0};
     }
     return value;
@@ -102,19 +56,19 @@ struct bytes cbor_take_text(struct cbor_reader *in)
 
 uint32_t cbor_take_array(struct cbor_reader *in, uint32_t max)
 {
-    uint64_t count = take_argument(in, CBOR_ARRAY);
-    return count > max || count > left(in) ? (uint32_t)fail(in) : (uint32_t)count;
+    uint64_t count = cbor_take_argument(in, CBOR_ARRAY);
+    return count > max || count > left(in) ? (uint32_t)cbor_fail(in) : (uint32_t)count;
 }
 
 uint32_t cbor_take_map(struct cbor_reader *in, uint32_t max)
 {
-    uint64_t count = take_argument(in, CBOR_MAP);
-    return count > max || count > left(in) / 2 ? (uint32_t)fail(in) : (uint32_t)count;
+    uint64_t count = cbor_take_argument(in, CBOR_MAP);
+    return count > max || count > left(in) / 2 ? (uint32_t)cbor_fail(in) : (uint32_t)count;
 }
 
 uint64_t cbor_take_tag(struct cbor_reader *in)
 {
-    return take_argument(in, CBOR_TAG);
+    return cbor_take_argument(in, CBOR_TAG);
 }
 
 static void skip_item(struct cbor_reader *in, unsigned depth);
@@ -129,7 +83,7 @@ static void skip_map(struct cbor_reader *in, unsigned depth)
         keys[i] = (struct bytes){start, (size_t)(in->next - start)};
         for (uint32_t j = 0; j < i; j++)
             if (bytes_equal(keys[i], keys[j]))
-                fail(in);
+                cbor_fail(in);
         skip_item(in, depth + 1);
     }
 }
@@ -140,9 +94,9 @@ static void skip_simple(struct cbor_reader *in)
     unsigned info = *in->next & 31;
     size_t size = info >= 25 && info <= 27 ? (size_t)1 << (info - 24) : 0;
     if ((info < 20 || info > 23) && size == 0)
-        fail(in);
+        cbor_fail(in);
     else if (left(in) < 1 + size)
-        fail(in);
+        cbor_fail(in);
     else
         in->next += 1 + size;
 }
@@ -153,13 +107,13 @@ static void skip_item(struct cbor_reader *in, unsigned depth)
     if (in->failed)
         return;
     if (depth >= CBOR_DEPTH_MAX) {
-        fail(in);
+        cbor_fail(in);
         return;
     }
     switch (type) {
     case CBOR_UINT:
     case CBOR_NEGATIVE:
-        take_argument(in, type);
+        cbor_take_argument(in, type);
         break;
     case CBOR_BYTES:
         cbor_take_bytes(in);
@@ -200,10 +154,10 @@ int64_t cbor_take_number_label(struct cbor_reader *in, struct cbor_labels *label
 {
     int64_t label = cbor_take_int(in);
     if (in->failed || labels->number_count == CBOR_LABELS_MAX)
-        return (int64_t)fail(in);
+        return (int64_t)cbor_fail(in);
     for (uint32_t i = 0; i < labels->number_count; i++)
         if (labels->numbers[i] == label)
-            return (int64_t)fail(in);
+            return (int64_t)cbor_fail(in);
     labels->numbers[labels->number_count++] = label;
     return label;
 }
@@ -214,10 +168,10 @@ struct cbor_label cbor_take_label(struct cbor_reader *in, struct cbor_labels *la
         return (struct cbor_label){.number = cbor_take_number_label(in, labels)};
     struct bytes text = cbor_take_text(in);
     if (labels->text_count == CBOR_LABELS_MAX)
-        fail(in);
+        cbor_fail(in);
     for (uint32_t i = 0; i < labels->text_count; i++)
         if (bytes_equal(labels->texts[i], text))
-            fail(in);
+            cbor_fail(in);
     if (in->failed)
         return (struct cbor_label){0};
     labels->texts[labels->text_count++] = text;

@@ -27,14 +27,67 @@ struct cbor_reader {
     bool failed;
 };
 
-struct cbor_reader cbor_read(struct bytes in);
+static inline struct cbor_reader cbor_read(struct bytes in)
+{
+    return (struct cbor_reader){in.data, in.data + in.length, in.data == NULL};
+}
+
+/* Fails the reader for good. */
+static inline uint64_t cbor_fail(struct cbor_reader *in)
+{
+    in->failed = true;
+    in->next = in->end;
+    return 0;
+}
+
+/* The argument of an item's head (RFC 8949 section 3), which must be of that type and in its shortest form. Most fit
+ * the head's own byte, and a credential has some fifty of them: that case is inline. */
+uint64_t cbor_take_long_argument(struct cbor_reader *in, enum cbor_type type);
+static inline uint64_t cbor_take_argument(struct cbor_reader *in, enum cbor_type type)
+{
+    if (in->failed || in->next == in->end || *in->next >> 5 != type)
+        return cbor_fail(in);
+    unsigned info = *in->next & 31;
+    if (info >= 24)
+        return cbor_take_long_argument(in, type);
+    in->next++;
+    return info;
+}
 
 /* The type of the next item without taking it. CBOR_SIMPLE and failed at the end of the input. */
-enum cbor_type cbor_peek(struct cbor_reader *in);
-uint64_t cbor_take_uint(struct cbor_reader *in);
+static inline enum cbor_type cbor_peek(struct cbor_reader *in)
+{
+    if (in->failed || in->next == in->end) {
+        cbor_fail(in);
+        return CBOR_SIMPLE;
+    }
+    return (enum cbor_type)(*in->next >> 5);
+}
+
+static inline uint64_t cbor_take_uint(struct cbor_reader *in)
+{
+    return cbor_take_argument(in, CBOR_UINT);
+}
+
+static inline struct bytes cbor_take_string(struct cbor_reader *in, enum cbor_type type)
+{
+    uint64_t length = cbor_take_argument(in, type);
+    if (in->failed || length > (size_t)(in->end - in->next)) {
+        cbor_fail(in);
+        return (struct bytes){NULL, 0};
+    }
+    struct bytes value = {in->next, (size_t)length};
+    in->next += length;
+    return value;
+}
+
+static inline struct bytes cbor_take_bytes(struct cbor_reader *in)
+{
+    return cbor_take_string(in, CBOR_BYTES);
+}
+
 int64_t cbor_take_int(struct cbor_reader *in);
 bool cbor_take_bool(struct cbor_reader *in);
-struct bytes cbor_take_bytes(struct cbor_reader *in);
 /* Text is checked to be UTF-8 (RFC 3629). */
 struct bytes cbor_take_text(struct cbor_reader *in);
 /* The number of items (array) or of entries (map) that follow; fails where it is above `max` or the bytes that are
