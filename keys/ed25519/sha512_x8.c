@@ -87,7 +87,8 @@ static inline __m512i load_half(const uint8_t *message, size_t length, size_t at
     __m512i half = _mm512_setzero_si512();
     if (at <= length) {
         __mmask64 inside = (UINT64_C(1) << (length - at)) - 1;
-        half = _mm512_mask_loadu_epi8(half, inside, message + at);
+        if (at < length) /* an empty message may have no address */
+            half = _mm512_mask_loadu_epi8(half, inside, message + at);
         half = _mm512_mask_mov_epi8(half, inside + 1, _mm512_set1_epi8((char)0x80));
     }
     if (at + 64 == end) {

@@ -248,8 +248,9 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--quick") == 0) {
             turns = 11;
         } else {
-            fprintf(stderr, "usage: bench_verify [--json] [--quick]\n");
-            return 2;
+            bool help = strcmp(argv[i], "--help") == 0;
+            fprintf(help ? stdout : stderr, "usage: bench_verify [--json] [--quick]\n");
+            return help ? 0 : 2;
         }
     }
     if (sodium_init() < 0)
