@@ -38,6 +38,7 @@ struct rule_row {
     uint32_t obligations;
     uint32_t until; /* code, or RULE_NONE */
     uint32_t first_test, test_count;
+    uint32_t steps; /* at most */
 };
 
 struct rule_equivalence {
