@@ -404,14 +404,14 @@ static bool check_list_steps(struct load *load, const struct rule_list *list)
 static bool make_indexes(struct load *load)
 {
     struct rule_set *rules = load->rules;
-    uint64_t words_left = RULE_INDEX_WORDS_MAX;
+    struct rule_index_budget budget = {RULE_INDEX_WORDS_MAX, RULE_INDEX_WORK_MAX};
     for (uint32_t i = 0; i < rules->list_count; i++) {
         struct rule_list *list = &rules->lists[i];
         list->row_count = rules->city_count + list->venue_count;
         list->words = (list->row_count + 63) / 64;
         if (!check_list_steps(load, list))
             return false;
-        if (!rule_index_make(rules, list, &words_left))
+        if (!rule_index_make(rules, list, &budget))
             return wrong(load, "out of memory");
     }
     return true;
