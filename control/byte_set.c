@@ -47,6 +47,13 @@ uint32_t byte_set_add(struct byte_set *set, struct bytes bytes, bool *added)
     return set->count - 1;
 }
 
+bool byte_set_find(const struct byte_set *set, struct bytes bytes, uint32_t *number)
+{
+    uint32_t slot = set->slot_count > 0 ? *find_slot(set, bytes) : 0;
+    *number = slot - 1;
+    return slot != 0;
+}
+
 void byte_set_free(struct byte_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++)

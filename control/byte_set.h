@@ -12,4 +12,6 @@ struct byte_set {
 
 /* The number of the string; `added` (may be NULL) says whether it is new. */
 uint32_t byte_set_add(struct byte_set *set, struct bytes bytes, bool *added);
+/* Whether the string is there, and its number. */
+bool byte_set_find(const struct byte_set *set, struct bytes bytes, uint32_t *number);
 void byte_set_free(struct byte_set *set);

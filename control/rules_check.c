@@ -6,6 +6,13 @@
 #include "control/rules_program.h"
 
 #define ROW_NONE UINT32_MAX
+/* Comparisons of tests and constants: what a check does is bounded whatever the file holds. */
+#define WORK_MAX 50000000
+
+struct warnings {
+    const struct rules_program *program;
+    int64_t work_left;
+};
 
 static struct json_place place_of(const struct program_row *row)
 {
@@ -105,36 +112,40 @@ static void warn_constants(const struct rules_program *program, const struct pro
     }
 }
 
-static bool share_item(const struct value *a, const struct value *b)
+static bool share_item(struct warnings *warnings, const struct value *a, const struct value *b)
 {
     const struct value *items_a = a->kind == VALUE_ARRAY ? a->items : a;
     const struct value *items_b = b->kind == VALUE_ARRAY ? b->items : b;
     uint32_t count_a = a->kind == VALUE_ARRAY ? a->length : 1, count_b = b->kind == VALUE_ARRAY ? b->length : 1;
-    for (uint32_t i = 0; i < count_a; i++)
+    for (uint32_t i = 0; i < count_a; i++) {
+        if ((warnings->work_left -= count_b) < 0)
+            return true;
         for (uint32_t k = 0; k < count_b; k++)
             if (value_same(&items_a[i], &items_b[k]))
                 return true;
+    }
     return false;
 }
 
 /* Two tests that never hold together. */
-static bool contradict(const struct rules_program *program, const struct rule_test *a, const struct rule_test *b)
+static bool contradict(struct warnings *warnings, const struct rule_test *a, const struct rule_test *b)
 {
-    const struct value *constants = program->constants.values;
+    const struct value *constants = warnings->program->constants.values;
     if (a->kind == TEST_CODE || b->kind == TEST_CODE)
         return a->kind == b->kind && a->operand == b->operand && a->negated != b->negated;
     if (a->fact != b->fact)
         return false;
     if (a->kind == TEST_ANY_OF && b->kind == TEST_ANY_OF && !a->negated && !b->negated)
-        return !share_item(&constants[a->operand], &constants[b->operand]);
+        return !share_item(warnings, &constants[a->operand], &constants[b->operand]);
     if (a->kind == TEST_RANGE && b->kind == TEST_RANGE && !a->negated && !b->negated && a->shift == b->shift)
         return a->low > b->high || b->low > a->high;
     return a->kind == b->kind && a->operand == b->operand && a->low == b->low && a->high == b->high &&
            a->shift == b->shift && a->negated != b->negated;
 }
 
-static void warn_row(const struct rules_program *program, const struct program_row *row)
+static void warn_row(struct warnings *warnings, const struct program_row *row)
 {
+    const struct rules_program *program = warnings->program;
     struct json_place place = place_of(row);
     if ((row->obligations & 1u << OBLIGATION_OBSERVE_UNTIL) != 0 && row->until == RULE_NONE)
         json_warn(program->problems, &place, "OBSERVE_UNTIL without \"until\"");
@@ -142,7 +153,7 @@ static void warn_row(const struct rules_program *program, const struct program_r
         json_warn(program->problems, &place, "never in force: its dates lie outside the rule set's");
     for (uint32_t i = 0; i < row->test_count; i++)
         for (uint32_t k = 0; k < i; k++)
-            if (contradict(program, program_test(program, row->tests[k]), program_test(program, row->tests[i]))) {
+            if (contradict(warnings, program_test(program, row->tests[k]), program_test(program, row->tests[i]))) {
                 json_warn(program->problems, &place, "never matches: its conditions exclude one another");
                 return;
             }
@@ -178,13 +189,17 @@ static uint32_t key_of(const struct rules_program *program, const struct program
     return row->test_count > 0 ? row->tests[row->test_count - 1] : program->tests.count;
 }
 
-static uint32_t covering(const struct rules_program *program, const struct buckets *buckets, uint32_t index)
+static uint32_t covering(struct warnings *warnings, const struct buckets *buckets, uint32_t index)
 {
+    const struct rules_program *program = warnings->program;
     const struct program_row *row = &program->rows[index];
     for (uint32_t i = 0; i <= row->test_count; i++) {
         uint32_t key = i < row->test_count ? row->tests[i] : program->tests.count;
         for (uint32_t earlier = buckets->first[key]; earlier != ROW_NONE; earlier = buckets->next[earlier]) {
             bool stands_before = earlier < program->city_count || program->rows[earlier].list == row->list;
+            warnings->work_left -= 1 + (stands_before ? row->test_count : 0);
+            if (warnings->work_left < 0)
+                return ROW_NONE;
             if (stands_before && covers(&program->rows[earlier], row))
                 return earlier;
         }
@@ -192,15 +207,16 @@ static uint32_t covering(const struct rules_program *program, const struct bucke
     return ROW_NONE;
 }
 
-static void warn_unreachable(const struct rules_program *program)
+static void warn_unreachable(struct warnings *warnings)
 {
+    const struct rules_program *program = warnings->program;
     struct buckets buckets = {
         .first = json_grow(NULL, (program->tests.count + 1) * sizeof *buckets.first),
         .next = json_grow(NULL, (program->row_count + 1) * sizeof *buckets.next),
     };
     memset(buckets.first, 0xff, (program->tests.count + 1) * sizeof *buckets.first);
     for (uint32_t i = 0; i < program->row_count; i++) {
-        uint32_t earlier = covering(program, &buckets, i), key = key_of(program, &program->rows[i]);
+        uint32_t earlier = covering(warnings, &buckets, i), key = key_of(program, &program->rows[i]);
         if (earlier != ROW_NONE) {
             struct json_place place = place_of(&program->rows[i]);
             json_warn(program->problems, &place, "never decides: row %s matches wherever it would",
@@ -215,11 +231,14 @@ static void warn_unreachable(const struct rules_program *program)
 
 void program_warn(const struct rules_program *program)
 {
+    struct warnings warnings = {program, WORK_MAX};
     warn_equivalence(program);
     warn_lists(program);
     for (uint32_t i = 0; i < program->row_count; i++) {
         warn_constants(program, &program->rows[i]);
-        warn_row(program, &program->rows[i]);
+        warn_row(&warnings, &program->rows[i]);
     }
-    warn_unreachable(program);
+    warn_unreachable(&warnings);
+    if (warnings.work_left < 0)
+        json_warn(program->problems, &program->root, "too large to compare every row with every other");
 }

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/byte_set.h"
 #include "control/json_internal.h"
 #include "control/rules_json.h"
 
@@ -39,15 +40,33 @@ static void say_members(FILE *out, const char *of, const cJSON *before, const cJ
     }
 }
 
-static const cJSON *find_row(const cJSON *list, const char *id)
+/* The rows of a list by their ids. */
+struct rows {
+    struct byte_set ids;
+    const cJSON **rows;
+};
+
+static struct rows make_rows(const cJSON *list)
 {
+    struct rows rows = {.rows = json_grow(NULL, ((size_t)cJSON_GetArraySize(list) + 1) * sizeof *rows.rows)};
     const cJSON *row;
     cJSON_ArrayForEach(row, list)
     {
-        if (strcmp(text_of(row, "id"), id) == 0)
-            return row;
+        rows.rows[byte_set_add(&rows.ids, bytes_of_text(text_of(row, "id")), NULL)] = row;
     }
-    return NULL;
+    return rows;
+}
+
+static void free_rows(struct rows *rows)
+{
+    byte_set_free(&rows->ids);
+    free(rows->rows);
+}
+
+static const cJSON *find_row(const struct rows *rows, const cJSON *row)
+{
+    uint32_t number;
+    return byte_set_find(&rows->ids, bytes_of_text(text_of(row, "id")), &number) ? rows->rows[number] : NULL;
 }
 
 static void say_row(FILE *out, const char *list_name, const cJSON *row, const char *what)
@@ -57,15 +76,15 @@ static void say_row(FILE *out, const char *list_name, const cJSON *row, const ch
 }
 
 /* Rows that both have must stand in one order, or the first match is another. */
-static void say_order(FILE *out, const char *list_name, const cJSON *before, const cJSON *after)
+static void say_order(FILE *out, const char *list_name, const cJSON *old, const struct rows *before, const cJSON *after,
+                      const struct rows *after_rows)
 {
-    const cJSON *old = before ? before->child : NULL;
     const cJSON *row;
     cJSON_ArrayForEach(row, after)
     {
-        if (!find_row(before, text_of(row, "id")))
+        if (!find_row(before, row))
             continue;
-        while (old && !find_row(after, text_of(old, "id")))
+        while (old && !find_row(after_rows, old))
             old = old->next;
         if (old && strcmp(text_of(old, "id"), text_of(row, "id")) != 0) {
             fprintf(out, "%s: rows stand in another order from row %s on, where row %s stood\n", list_name,
@@ -80,10 +99,11 @@ static void say_list(FILE *out, const char *list_name, const cJSON *before, cons
 {
     static const char *const members[] = {"from",        "to",    "when", "verdict", "reason",
                                           "obligations", "until", "note", NULL};
+    struct rows before_rows = make_rows(before), after_rows = make_rows(after);
     const cJSON *row;
     cJSON_ArrayForEach(row, after)
     {
-        const cJSON *old = find_row(before, text_of(row, "id"));
+        const cJSON *old = find_row(&before_rows, row);
         char of[160];
         snprintf(of, sizeof of, "%s: row %s: ", list_name, text_of(row, "id"));
         if (old)
@@ -93,10 +113,12 @@ static void say_list(FILE *out, const char *list_name, const cJSON *before, cons
     }
     cJSON_ArrayForEach(row, before)
     {
-        if (!find_row(after, text_of(row, "id")))
+        if (!find_row(&after_rows, row))
             say_row(out, list_name, row, "is gone");
     }
-    say_order(out, list_name, before, after);
+    say_order(out, list_name, before ? before->child : NULL, &before_rows, after, &after_rows);
+    free_rows(&before_rows);
+    free_rows(&after_rows);
 }
 
 static void say_venues(FILE *out, const cJSON *before, const cJSON *after)

@@ -21,6 +21,7 @@ struct rules_summary {
     uint32_t city_rows, venue_rows, venues, equivalences;
     uint32_t tests, codes;        /* different ones: each is computed at most once a decision */
     uint32_t row_steps_max;       /* instructions the dearest row takes at most */
+    uint64_t list_steps_max;      /* and all rows that stand before one point together */
     uint32_t stack_max, room_max; /* values */
     size_t program_size;
 };

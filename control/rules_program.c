@@ -47,21 +47,61 @@ static size_t longest_code(const struct rules_program *program)
     return max;
 }
 
-static bool bound_row(struct rules_program *program, const struct program_row *row, struct rules_summary *out)
+static uint64_t row_steps(const struct rules_program *program, const struct program_row *row)
 {
     uint64_t steps = row->until == RULE_NONE ? 0 : program->code_info[row->until].bounds.steps;
     for (uint32_t i = 0; i < row->test_count; i++) {
         const struct rule_test *test = program_test(program, row->tests[i]);
         steps += test->kind == TEST_CODE ? program->code_info[test->operand].bounds.steps : 1;
+        if (test->kind == TEST_ANY_OF && program->constants.values[test->operand].kind == VALUE_ARRAY)
+            steps += program->constants.values[test->operand].length;
     }
-    if (steps > RULE_STEPS_MAX) {
-        struct json_place place = row_place(row);
-        json_refuse(program->problems, &place, "takes up to %llu steps, %u are allowed", (unsigned long long)steps,
-                    RULE_STEPS_MAX);
-        return false;
+    return steps;
+}
+
+/* Rows from first on, `count` of them; adds their steps to `list_steps`. */
+static bool bound_rows(struct rules_program *program, uint32_t first, uint32_t count, uint64_t *list_steps,
+                       struct rules_summary *out)
+{
+    bool ok = true;
+    for (uint32_t i = first; i < first + count; i++) {
+        uint64_t steps = row_steps(program, &program->rows[i]);
+        if (steps > RULE_STEPS_MAX) {
+            struct json_place place = row_place(&program->rows[i]);
+            json_refuse(program->problems, &place, "takes up to %llu steps, %u are allowed", (unsigned long long)steps,
+                        RULE_STEPS_MAX);
+            ok = false;
+        }
+        out->row_steps_max = steps > out->row_steps_max ? (uint32_t)steps : out->row_steps_max;
+        *list_steps += steps;
     }
-    out->row_steps_max = steps > out->row_steps_max ? (uint32_t)steps : out->row_steps_max;
-    return true;
+    return ok;
+}
+
+static bool bound_list(struct rules_program *program, const struct json_place *place, uint64_t steps,
+                       struct rules_summary *out)
+{
+    out->list_steps_max = steps > out->list_steps_max ? steps : out->list_steps_max;
+    if (steps <= RULE_LIST_STEPS_MAX)
+        return true;
+    json_refuse(program->problems, place, "takes with the city's rows up to %llu steps, %u are allowed",
+                (unsigned long long)steps, RULE_LIST_STEPS_MAX);
+    return false;
+}
+
+static bool bound_lists(struct rules_program *program, struct rules_summary *out)
+{
+    uint64_t city_steps = 0;
+    uint32_t first = program->city_count;
+    bool ok = bound_rows(program, 0, program->city_count, &city_steps, out);
+    ok = bound_list(program, &program->city, city_steps, out) && ok;
+    for (uint32_t i = 0; i < program->venue_count; i++) {
+        uint64_t steps = city_steps;
+        ok = bound_rows(program, first, program->venues[i].row_count, &steps, out) && ok;
+        ok = bound_list(program, &program->venues[i].place, steps, out) && ok;
+        first += program->venues[i].row_count;
+    }
+    return ok;
 }
 
 bool program_bounds(struct rules_program *program, struct rules_summary *out)
@@ -85,9 +125,7 @@ bool program_bounds(struct rules_program *program, struct rules_summary *out)
         out->room_max = info->bounds.room > out->room_max ? (uint32_t)info->bounds.room : out->room_max;
     }
     free(room);
-    for (uint32_t i = 0; i < program->row_count && ok; i++)
-        ok = bound_row(program, &program->rows[i], out);
-    return ok;
+    return ok && bound_lists(program, out);
 }
 
 static void put_scalar(struct cbor_writer *out, const struct value *value)

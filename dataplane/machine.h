@@ -54,7 +54,7 @@ struct machine_code {
 
 /* What one run can take at most, where no array is longer than `array_max`. */
 struct machine_bounds {
-    uint64_t steps; /* instructions */
+    uint64_t steps; /* instructions, and items that "in" looks at */
     uint64_t room;  /* values */
     uint32_t stack; /* values */
     bool errs;      /* whether there are facts on which it errs */

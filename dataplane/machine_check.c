@@ -118,6 +118,24 @@ static uint64_t room_of(const struct instruction *at)
     }
 }
 
+/* The constant array that an "in" looks through, or NULL where it may be another. */
+static const struct value *constant_array(const struct check *check, uint32_t index)
+{
+    const struct instruction *at = &check->code->instructions[index];
+    if (index == 0 || at[-1].operation != OP_CONSTANT || check->height_at[index] != HEIGHT_UNKNOWN)
+        return NULL;
+    const struct value *constant = &check->code->constants[at[-1].operand];
+    return constant->kind == VALUE_ARRAY ? constant : NULL;
+}
+
+static uint64_t steps_of(const struct check *check, uint32_t index)
+{
+    const struct value *array = constant_array(check, index);
+    if (check->code->instructions[index].operation != OP_IN)
+        return 1;
+    return 1 + (array ? array->length : check->array_max);
+}
+
 static bool may_err(const struct check *check, uint32_t index)
 {
     const struct instruction *at = &check->code->instructions[index];
@@ -132,9 +150,8 @@ static bool may_err(const struct check *check, uint32_t index)
     case OP_IF:
     case OP_JUMP:
         return false;
-    case OP_IN: /* never where its array is a constant; values that are neither truthy nor falsy only plusTime makes */
-        return index == 0 || at[-1].operation != OP_CONSTANT ||
-               check->code->constants[at[-1].operand].kind != VALUE_ARRAY || check->height_at[index] != HEIGHT_UNKNOWN;
+    case OP_IN: /* values that are neither truthy nor falsy come of plusTime only */
+        return constant_array(check, index) == NULL;
     default:
         return true;
     }
@@ -193,7 +210,7 @@ static bool check_instruction(struct check *check, uint32_t index, struct block 
     if (block->height < block->base + takes)
         return wrong(check, "too few values on the stack");
     check->errs = check->errs || may_err(check, index);
-    block->cost.steps = saturate(block->cost.steps + 1);
+    block->cost.steps = saturate(block->cost.steps + steps_of(check, index));
     block->cost.room = saturate(block->cost.room + room_of(at));
     if (at->operation == OP_AND && !jump(check, (uint64_t)index + 1 + at->operand, block->end, block->height))
         return false;

@@ -17,7 +17,8 @@
 #define RULE_TEXT_MAX 256 /* bytes of a text constant */
 #define RULE_ID_MAX 48    /* bytes of a row's id */
 #define RULE_ISSUERS_MAX 1024
-#define RULE_STEPS_MAX 65536 /* instructions one row may take, its loops included */
+#define RULE_STEPS_MAX 65536        /* one row may take: instructions and items compared, loops included */
+#define RULE_LIST_STEPS_MAX 4194304 /* all rows that stand before one point may take together */
 
 /* Immutable once loaded, so any number of threads may decide by it. */
 struct rule_set;

@@ -15,17 +15,19 @@ static uint64_t load8(const uint8_t *at)
     return value;
 }
 
+/* All bytes count, since texts of one list often begin and end alike. */
 static uint32_t text_hash(struct bytes text)
 {
-    uint64_t first = 0, last = 0;
+    uint64_t mixed = text.length, last = 0;
     if (text.length >= 8) {
-        first = load8(text.data);
+        for (size_t at = 0; at + 8 < text.length; at += 8)
+            mixed = (mixed ^ load8(text.data + at)) * UINT64_C(0x9e3779b97f4a7c15);
         last = load8(text.data + text.length - 8);
     } else {
         for (size_t i = 0; i < text.length; i++)
-            first = first << 8 | text.data[i];
+            last = last << 8 | text.data[i];
     }
-    uint64_t mixed = (first ^ text.length) * UINT64_C(0x9e3779b97f4a7c15) ^ last * UINT64_C(0xc2b2ae3d27d4eb4f);
+    mixed = (mixed ^ mixed >> 29 ^ last) * UINT64_C(0xc2b2ae3d27d4eb4f);
     return (uint32_t)((mixed ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 

@@ -340,14 +340,57 @@ static void find_plain(const struct rule_set *rules, struct rule_list *list, con
     }
 }
 
-bool rule_index_make(const struct rule_set *rules, struct rule_list *list, uint64_t *words_left)
+static void count_work(const struct rule_set *rules, const struct rule_test *test, void *context)
+{
+    uint64_t *work = context;
+    const struct value *constant = &rules->constants[test->operand];
+    *work += test->kind == TEST_ANY_OF && constant->kind == VALUE_ARRAY ? 1 + constant->length : 1;
+}
+
+static bool spend(uint64_t *left, uint64_t cost)
+{
+    if (cost > *left)
+        return false;
+    *left -= cost;
+    return true;
+}
+
+/* Whether what the column is to hold can still be paid for. */
+static bool afford_column(const struct rule_set *rules, const struct rule_list *list, const struct rule_column *column,
+                          struct rule_index_budget *budget)
+{
+    uint64_t tests = list->row_count;
+    visit_tests(rules, list, column->fact, count_work, &tests);
+    return spend(&budget->words, 2 * (uint64_t)column->class_count * list->words) &&
+           spend(&budget->work, tests * column->class_count);
+}
+
+static void drop_column(struct rule_list *list)
+{
+    struct rule_column *column = &list->columns[--list->column_count];
+    text_table_free(&column->texts);
+    free(column->breaks);
+    *column = (struct rule_column){0};
+}
+
+/* Looking through the rows for each fact has its price too; without it the list has no index at all. */
+static bool afford_list(const struct rule_set *rules, const struct rule_list *list, struct rule_index_budget *budget)
+{
+    uint64_t tests = 0;
+    for (uint32_t place = 0; place < list->row_count; place++)
+        tests += 1 + rules->rows[rule_list_row(rules, list, place)].test_count;
+    return spend(&budget->work, tests * FACT_COUNT);
+}
+
+bool rule_index_make(const struct rule_set *rules, struct rule_list *list, struct rule_index_budget *budget)
 {
     bool used[FACT_COUNT] = {false}, indexed[FACT_COUNT] = {false};
-    find_facts(rules, list, used);
     list->plain = calloc(list->words + 1, sizeof *list->plain);
     list->columns = calloc(FACT_COUNT, sizeof *list->columns);
     if (!list->plain || !list->columns)
         return false;
+    if (afford_list(rules, list, budget))
+        find_facts(rules, list, used);
     for (unsigned fact = 0; fact < FACT_COUNT; fact++) {
         struct rule_column *column = &list->columns[list->column_count];
         if (!used[fact])
@@ -356,16 +399,9 @@ bool rule_index_make(const struct rule_set *rules, struct rule_list *list, uint6
         list->column_count++;
         if (!(column->kind == COLUMN_TEXT ? make_text_classes : make_number_classes)(rules, list, column))
             return false;
-        uint64_t words = 2 * (uint64_t)column->class_count * list->words;
-        if (words > *words_left) {
-            text_table_free(&column->texts);
-            free(column->breaks);
-            *column = (struct rule_column){0};
-            list->column_count--;
-            continue;
-        }
-        *words_left -= words;
-        indexed[fact] = true;
+        indexed[fact] = afford_column(rules, list, column, budget);
+        if (!indexed[fact])
+            drop_column(list);
     }
     for (uint32_t i = 0; i < list->column_count; i++)
         if (!fill_column(rules, list, &list->columns[i], indexed))

@@ -9,6 +9,7 @@
 #define RULE_CODE_MEMO_MAX 256 /* of codes shared by rows: computed at most once a request */
 #define RULE_ROW_TESTS_MAX 64
 #define RULE_INDEX_WORDS_MAX (4u << 20) /* memory of all indexes of a set */
+#define RULE_INDEX_WORK_MAX 200000000   /* comparisons it takes to make them */
 
 enum rule_test_kind {
     TEST_TRUTHY = 0, /* the fact is truthy */
@@ -38,6 +39,7 @@ struct rule_row {
     uint32_t obligations;
     uint32_t until; /* code, or RULE_NONE */
     uint32_t first_test, test_count;
+    uint32_t steps; /* at most */
 };
 
 struct rule_equivalence {
@@ -116,9 +118,14 @@ static inline uint32_t rule_list_row(const struct rule_set *rules, const struct 
     return place < rules->city_count ? place : list->venue_first + place - rules->city_count;
 }
 
-/* Makes list->columns and list->plain; false where memory ends. `words_left` is what is left of RULE_INDEX_WORDS_MAX:
- * a fact whose column does not fit is not indexed. */
-bool rule_index_make(const struct rule_set *rules, struct rule_list *list, uint64_t *words_left);
+/* What may still be spent on the indexes of a set, so that loading is bounded whatever the program holds. */
+struct rule_index_budget {
+    uint64_t words;
+    uint64_t work;
+};
+/* Makes list->columns and list->plain; false where memory ends. A fact whose column is beyond the budget is not
+ * indexed: its tests are made one by one. */
+bool rule_index_make(const struct rule_set *rules, struct rule_list *list, struct rule_index_budget *budget);
 void rule_index_free(struct rule_list *list);
 /* What each column says of the list's rows: `words` words each. */
 struct rule_verdicts {

@@ -253,6 +253,16 @@ static bool load_test(struct load *load, struct rule_test *test)
     return end_entry(load, "test malformed");
 }
 
+/* What a test takes at most: of code what `code_steps` says. */
+static uint64_t test_steps(const struct rule_set *rules, const struct rule_test *test, const uint64_t *code_steps)
+{
+    if (test->kind == TEST_CODE)
+        return code_steps[test->operand];
+    if (test->kind == TEST_ANY_OF && rules->constants[test->operand].kind == VALUE_ARRAY)
+        return 1 + rules->constants[test->operand].length;
+    return 1;
+}
+
 static bool load_tests(struct load *load, struct rule_row *row, uint64_t *row_steps, const uint64_t *steps,
                        const struct rule_test *shared, uint32_t shared_count)
 {
@@ -266,7 +276,7 @@ static bool load_tests(struct load *load, struct rule_row *row, uint64_t *row_st
         if (load->in.failed || index >= shared_count)
             return wrong(load, "no such test");
         rules->tests[rules->test_count++] = shared[index];
-        *row_steps += shared[index].kind == TEST_CODE ? steps[shared[index].operand] : 1;
+        *row_steps += test_steps(rules, &shared[index], steps);
     }
     return true;
 }
@@ -306,6 +316,7 @@ static bool load_row(struct load *load, struct rule_row *row, char **ids, const 
     row->obligations = (uint32_t)obligations;
     if (!load_tests(load, row, &row_steps, steps, shared, shared_count))
         return false;
+    row->steps = (uint32_t)row_steps;
     return row_steps <= RULE_STEPS_MAX || wrong(load, "row takes too many steps");
 }
 
@@ -382,15 +393,25 @@ static bool load_lists(struct load *load)
     return (next == rules->row_count && cbor_done(&load->in)) || wrong(load, "rows that no venue has");
 }
 
+static bool check_list_steps(struct load *load, const struct rule_list *list)
+{
+    uint64_t steps = 0;
+    for (uint32_t place = 0; place < list->row_count; place++)
+        steps += load->rules->rows[rule_list_row(load->rules, list, place)].steps;
+    return steps <= RULE_LIST_STEPS_MAX || wrong(load, "rows of a venue class take too many steps");
+}
+
 static bool make_indexes(struct load *load)
 {
     struct rule_set *rules = load->rules;
-    uint64_t words_left = RULE_INDEX_WORDS_MAX;
+    struct rule_index_budget budget = {RULE_INDEX_WORDS_MAX, RULE_INDEX_WORK_MAX};
     for (uint32_t i = 0; i < rules->list_count; i++) {
         struct rule_list *list = &rules->lists[i];
         list->row_count = rules->city_count + list->venue_count;
         list->words = (list->row_count + 63) / 64;
-        if (!rule_index_make(rules, list, &words_left))
+        if (!check_list_steps(load, list))
+            return false;
+        if (!rule_index_make(rules, list, &budget))
             return wrong(load, "out of memory");
     }
     return true;

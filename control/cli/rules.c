@@ -25,9 +25,10 @@ static void print_summary(const struct rules_summary *summary)
            summary->city_rows, summary->venue_rows, summary->venues, summary->equivalences);
     printf("%" PRIu32 " different conditions, %" PRIu32 " of them code; program of %zu bytes\n", summary->tests,
            summary->codes, summary->program_size);
-    printf("bounds: a row takes at most %" PRIu32 " steps (%u allowed), %" PRIu32 " values of stack, %" PRIu32
-           " values of room\n",
-           summary->row_steps_max, RULE_STEPS_MAX, summary->stack_max, summary->room_max);
+    printf("bounds: a row takes at most %" PRIu32 " steps (%u allowed), all rows before a point %" PRIu64
+           " (%u allowed), %" PRIu32 " values of stack, %" PRIu32 " of room\n",
+           summary->row_steps_max, RULE_STEPS_MAX, summary->list_steps_max, RULE_LIST_STEPS_MAX, summary->stack_max,
+           summary->room_max);
 }
 
 static cJSON *summary_json(const struct rules_summary *summary)
@@ -45,6 +46,7 @@ static cJSON *summary_json(const struct rules_summary *summary)
     cJSON_AddNumberToObject(object, "codes", summary->codes);
     cJSON_AddNumberToObject(object, "program_bytes", (double)summary->program_size);
     cJSON_AddNumberToObject(object, "row_steps_max", summary->row_steps_max);
+    cJSON_AddNumberToObject(object, "list_steps_max", (double)summary->list_steps_max);
     cJSON_AddNumberToObject(object, "stack_max", summary->stack_max);
     cJSON_AddNumberToObject(object, "room_max", summary->room_max);
     return object;
