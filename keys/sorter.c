@@ -73,6 +73,7 @@ int sorter_open(struct disk *disk, uint64_t records_max, uint64_t memory_bytes, 
     sorter->partitions = partitions > PARTITIONS_MAX ? PARTITIONS_MAX : (unsigned)partitions;
     for (unsigned i = 0; i < sorter->partitions; i++)
         sorter->partition[i].file = -1;
+    uint64_t expected = records_max / sorter->partitions * sizeof(struct subject_record);
     int result = 0;
     if (sorter->partitions > 1 && !(sorter->spare = aligned_alloc(DISK_BLOCK_SIZE, BUFFER_BYTES)))
         result = -ENOMEM;
@@ -84,6 +85,10 @@ int sorter_open(struct disk *disk, uint64_t records_max, uint64_t memory_bytes, 
         result = partition->buffer ? disk_file_open(disk, name, DISK_CREATE_DIRECT) : -ENOMEM;
         if (result >= 0)
             partition->file = result;
+        /* Blocks that are there already are written without waiting for the file system. */
+        int taken = result < 0 ? result : disk_allocate(disk, partition->file, expected);
+        if (taken < 0 && taken != -EOPNOTSUPP)
+            result = taken;
         /* The name goes at once: a crash leaves nothing behind, the content lives as long as the handle. */
         if (result >= 0)
             result = disk_remove(disk, name);

@@ -51,6 +51,10 @@ int table_build_open(struct disk *disk, const struct store_identity *identity, u
     result = build->file = disk_file_open(disk, TABLE_NEW_NAME, DISK_CREATE_DIRECT);
     if (result < 0)
         goto no_memory;
+    /* Blocks that are there already are written without waiting for the file system; what is not used goes back. */
+    result = disk_allocate(disk, build->file, table_page_offset(build->shape.homes + TABLE_CHAIN_MAX));
+    if (result < 0 && result != -EOPNOTSUPP)
+        goto no_filter;
     result = filter_build_open(disk, identity, number, records_max, &build->filter);
     if (result < 0)
         goto no_filter;
@@ -132,6 +136,9 @@ static int write_rest(struct table_build *build, uint64_t covers)
         return result;
     build->shape.pages = build->page;
     build->shape.covers = covers;
+    result = disk_truncate(build->disk, build->file, table_page_offset(build->shape.pages));
+    if (result < 0)
+        return result;
     union table_header_block *block = (union table_header_block *)build->pages;
     memset(block, 0, sizeof(*block));
     block->header.magic = TABLE_MAGIC;

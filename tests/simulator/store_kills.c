@@ -19,8 +19,8 @@
 #define KILLS 500
 #define SUBJECTS 200
 #define FOLD_EVERY 10
-#define LIFE_MS_MIN 20
-#define LIFE_MS_MAX 120
+#define FIRST_MS_MAX 30000
+#define LIFE_MS_MAX 60
 #define DEPTH 64
 
 static char directory[64];
@@ -174,7 +174,12 @@ static void no_acknowledged_change_is_lost(void **state)
         if (child == 0)
             write_until_killed(highest, told[1]);
         close(told[1]);
-        acknowledged = hear(told[0], acknowledged, LIFE_MS_MIN + (double)(mix(kill_number) % LIFE_MS_MAX));
+        /* Three in four live until they acknowledged something, however slow the disk; the others die in recovery too.
+         */
+        struct pollfd first = {told[0], POLLIN, 0};
+        if (kill_number % 4 != 0 && poll(&first, 1, FIRST_MS_MAX) == 0)
+            fail_msg("the writer acknowledged nothing in %d ms", FIRST_MS_MAX);
+        acknowledged = hear(told[0], acknowledged, (double)(mix(kill_number) % LIFE_MS_MAX));
         kill(child, SIGKILL);
         int how;
         waitpid(child, &how, 0);
@@ -188,12 +193,16 @@ static void no_acknowledged_change_is_lost(void **state)
         store_close(store);
         log_reader_close(reader);
     }
-    assert_true(highest >= kills / 4);
+    assert_true(highest >= kills / 2);
 }
 
 static int begin(void **state)
 {
     (void)state;
+    /* A killed process loses nothing that it wrote, whatever the medium: the fastest will do. */
+    snprintf(directory, sizeof(directory), "/dev/shm/chengmen-kills-XXXXXX");
+    if (mkdtemp(directory))
+        return 0;
     snprintf(directory, sizeof(directory), "/var/tmp/chengmen-kills-XXXXXX");
     return mkdtemp(directory) ? 0 : -1;
 }
