@@ -61,8 +61,9 @@ bool oscore_keys_derive(const struct point_oscore *point, enum oscore_end end, s
     struct bytes at_appliance = {point->appliance_id, point->appliance_id_size};
     *out = (struct oscore_keys){0};
     if (!set_sizes(out, point->alg) || point->master_secret_size == 0 ||
-        point->master_secret_size > POINT_MASTER_SECRET_MAX || bytes_equal(at_point, at_appliance) ||
-        at_point.length + NONCE_OVERHEAD > out->nonce_size || at_appliance.length + NONCE_OVERHEAD > out->nonce_size)
+        point->master_secret_size > POINT_MASTER_SECRET_MAX || point->master_secret_size > POINT_MASTER_SECRET_MAX ||
+        bytes_equal(at_point, at_appliance) || at_point.length + NONCE_OVERHEAD > out->nonce_size ||
+        at_appliance.length + NONCE_OVERHEAD > out->nonce_size)
         return false;
     bool from_point = end == OSCORE_END_POINT;
     uint8_t prk[32];

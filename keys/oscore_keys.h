@@ -25,8 +25,8 @@ struct oscore_keys {
 /* Which end derives: the point sends with the key of point_id, the appliance with the key of appliance_id. */
 enum oscore_end { OSCORE_END_APPLIANCE, OSCORE_END_POINT };
 
-/* False where the algorithm is none of ours, the secret is empty, an id is longer than the nonce allows, or both ids
- * are the same. An ID context or salt of size 0 is absent. The caller wipes `out`. */
+/* False where the algorithm is none of ours, the secret is empty or sealed, an id is longer than the nonce allows, or
+ * both ids are the same. An ID context or salt of size 0 is absent. The caller wipes `out`. */
 bool oscore_keys_derive(const struct point_oscore *point, enum oscore_end end, struct oscore_keys *out);
 
 /* Overwrites memory that held secrets; the compiler does not drop it. */

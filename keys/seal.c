@@ -38,7 +38,7 @@ static bool create(const char *path, struct seal_key *key)
     }
     randombytes_buf(key->key, sizeof key->key);
     unlink(fresh);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
         return false;
     bool written = write(fd, key->key, sizeof key->key) == sizeof key->key && fsync(fd) == 0;

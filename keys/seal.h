@@ -11,8 +11,9 @@ struct seal_key; /* in memory that is locked, not dumped, not inherited */
 
 enum seal_open { SEAL_MUST_EXIST, SEAL_MAY_CREATE };
 
-/* Reads the key file; creates it, mode 0600 and durable, where it may and there is none. Refuses one that is not a
- * regular file of that size, or that others than its owner and group may read. NULL with one line in `error`. */
+/* Reads the key file; creates it, mode 0640 (the dataplane may be another user of the group) and durable, where it may
+ * and there is none. Refuses one that is not a regular file of that size, or that others than its owner and group may
+ * read. NULL with one line in `error`. */
 struct seal_key *seal_key_open(const char *path, enum seal_open how, char *error, size_t error_size);
 void seal_key_close(struct seal_key *key);
 

@@ -245,14 +245,38 @@ def command(city):
         subprocess.run(["ip", "address", "flush", "dev", city.interface], check=True)
 
 
-@case("no secret stands in a log, in telemetry or in what a process says")
+@case("no secret stands in the store, in a log, in telemetry or in what a process says")
 def secrets(city):
     document = provision(city, 710)
     secret = document["master_secret"]
     a = city.appliance
     said = a.control.said() + a.dataplane.said() + json.dumps(a.counters()) + a.chengmen("point", "list", "--json")
     expect(secret not in said.lower(), "a master secret is shown")
-    for process in (a.dataplane, a.control):
-        with open(f"/proc/{process.process.pid}/limits", encoding="ascii") as file:
-            rows = [row for row in file if row.startswith("Max core file size")]
-        expect(process is a.control or rows[0].split()[5] == "0", f"{process.name} may dump core")
+    files = 0
+    for folder, _, names in os.walk(a.store):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not os.path.isfile(path):  # the dataplane's wake-up is a socket
+                continue
+            with open(path, "rb") as file:
+                files += 1
+                expect(bytes.fromhex(secret) not in file.read(), f"a master secret stands open in {name}")
+    expect(files > 2, "no store was searched")
+    expect_equal(os.stat(a.store + ".key").st_mode & 0o7737, 0o600, "mode of the seal's key")
+    with open(f"/proc/{a.dataplane.process.pid}/limits", encoding="ascii") as file:
+        row = next(row for row in file if row.startswith("Max core file size"))
+    expect_equal(row.split()[4:6], ["0", "0"], "core file size of the dataplane")
+
+
+@case("workers have no capability and a filter of their own, as the kernel tells it")
+def confined(city):
+    pid = city.appliance.dataplane.process.pid
+    threads = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as file:
+            status = dict(row.rstrip("\n").split(":\t", 1) for row in file if ":\t" in row)
+        threads[status["Name"]] = (status["CapEff"].strip("0"), int(status["Seccomp_filters"]), status["NoNewPrivs"])
+    workers = [seen for name, seen in threads.items() if "worker" in name]
+    expect(workers, f"no worker among the threads {sorted(threads)}")
+    expect(all(seen == ("", 2, "1") for seen in workers), f"workers: {workers}")
+    expect(all(seen[1] >= 1 for seen in threads.values()), f"threads without a filter: {threads}")
