@@ -175,8 +175,7 @@ static int run(struct bench_load *load, const struct options *options, const cha
 int main(int argc, char **argv)
 {
     static struct bench_load load;
-    struct options options = {
-        .profile = "bench-gate", .rules = CHENGMEN_PROFILES "/rules.json", .store = "/var/tmp", .trial_s = 1};
+    struct options options = {.profile = "bench-gate", .rules = CHENGMEN_RULES, .store = "/var/tmp", .trial_s = 1};
     char store[256];
     if (!read_options(argc, argv, &options)) {
         fprintf(

@@ -192,7 +192,7 @@ static bool read_options(int argc, char **argv, struct options *out)
 int main(int argc, char **argv)
 {
     static struct bench_load load;
-    struct options options = {.profile = "bench-gate", .trial_s = 1};
+    struct options options = {.profile = "bench-peers", .trial_s = 1};
     char store[] = "/var/tmp/chengmen-peers-XXXXXX", status[] = "/var/tmp/chengmen-peer-XXXXXX";
     if (!read_options(argc, argv, &options)) {
         fprintf(stderr, "usage: bench_peers [--json] [--profile NAME] [--seconds S]\n");

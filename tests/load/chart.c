@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-enum { WIDTH = 720, HEIGHT = 280, LEFT = 76, RIGHT = 12, TOP = 12, BOTTOM = 44, TICKS = 5 };
+enum { WIDTH = 720, HEIGHT = 280, LEFT = 76, RIGHT = 30, TOP = 12, BOTTOM = 44, TICKS = 5 };
 
 void html_text(FILE *out, const char *text)
 {
@@ -98,19 +98,33 @@ static void write_y_axis(FILE *out, const struct scale *scale)
     }
 }
 
+/* 1, 2 or 5 times a power of ten, so that about TICKS of it make the span. */
+static double round_step(double span)
+{
+    double step = pow(10, floor(log10(span / TICKS)));
+    double times = span / TICKS / step;
+    return step * (times > 5 ? 10 : times > 2 ? 5 : times > 1 ? 2 : 1);
+}
+
+static void write_x_tick(FILE *out, const struct scale *scale, double value, const char *text)
+{
+    fprintf(out, "<text class=\"axis\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
+            place(scale, value, LEFT, WIDTH - RIGHT), HEIGHT - BOTTOM + 18);
+    if (text)
+        html_text(out, text);
+    else
+        html_number(out, value);
+    fputs("</text>", out);
+}
+
 static void write_x_axis(FILE *out, const struct chart *chart, const struct scale *scale)
 {
-    uint32_t count = chart->x_ticks ? chart->x_tick_count : TICKS + 1;
-    for (uint32_t i = 0; i < count; i++) {
-        double value = chart->x_ticks ? chart->x_tick_at[i] : scale->low + (scale->high - scale->low) * i / TICKS;
-        double x = place(scale, value, LEFT, WIDTH - RIGHT);
-        fprintf(out, "<text class=\"axis\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", x, HEIGHT - BOTTOM + 18);
-        if (chart->x_ticks)
-            html_text(out, chart->x_ticks[i]);
-        else
-            html_number(out, value);
-        fputs("</text>", out);
-    }
+    double span = scale->high - scale->low, step = span > 0 ? round_step(span) : 1;
+    double first = ceil(scale->low / step);
+    for (uint32_t i = 0; chart->x_ticks && i < chart->x_tick_count; i++)
+        write_x_tick(out, scale, chart->x_tick_at[i], chart->x_ticks[i]);
+    for (uint32_t i = 0; !chart->x_ticks && (first + i) * step <= scale->high; i++)
+        write_x_tick(out, scale, (first + i) * step, NULL);
     fprintf(out, "<text class=\"axis\" x=\"%d\" y=\"%d\" text-anchor=\"end\">", WIDTH - RIGHT, HEIGHT - 6);
     html_text(out, chart->x_name);
     fprintf(out,

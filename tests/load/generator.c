@@ -445,19 +445,3 @@ unsigned generator_samples(const struct generator *g, const struct wrong_sample 
     *out = g->samples;
     return g->sample_count;
 }
-
-void load_counts_add(struct load_counts *to, const struct load_counts *from)
-{
-    const uint64_t *add = (const uint64_t *)from;
-    uint64_t *sum = (uint64_t *)to;
-    for (size_t i = 0; i < sizeof *to / sizeof *sum; i++)
-        sum[i] += add[i];
-}
-
-uint64_t load_counts_wrong(const struct load_counts *counts)
-{
-    uint64_t sum = 0;
-    for (unsigned i = 1; i < WRONG_COUNT; i++)
-        sum += counts->wrong[i];
-    return sum;
-}

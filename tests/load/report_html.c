@@ -21,7 +21,7 @@ static const char head[] =
     "*{box-sizing:border-box}body{margin:0 auto;padding:1.5rem;max-width:60rem;background:var(--ground);"
     "color:var(--ink);font:16px/1.5 system-ui,sans-serif}h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;"
     "margin:2rem 0 .5rem}p{margin:.3rem 0;color:var(--soft)}.tiles{display:grid;gap:.75rem;"
-    "grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));margin:1.25rem 0}.tile{background:var(--panel);"
+    "grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));margin:1.25rem 0}.tile{background:var(--panel);"
     "border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem}.tile b{display:block;font-size:1.35rem;"
     "font-weight:600;font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:.85rem}"
     ".good b{color:var(--good)}.bad b{color:var(--bad)}figure{margin:0 0 1.5rem;break-inside:avoid}"
@@ -36,7 +36,8 @@ static const char head[] =
     "th{font-weight:500}.bars td{text-align:right;white-space:nowrap}.bars .bar{width:55%}.bars svg{height:.8rem}"
     ".bars rect{fill:var(--c0)}.columns{display:grid;gap:0 "
     "2rem;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr))}"
-    "@media print{body{max-width:none;padding:0;font-size:11pt}.tile{break-inside:avoid}}\n</style>\n";
+    ".words td{text-align:left}\n@media "
+    "print{body{max-width:none;padding:0;font-size:11pt}.tile{break-inside:avoid}}\n</style>\n";
 
 static double number(const cJSON *object, const char *name)
 {
@@ -230,7 +231,8 @@ static void write_wrong(FILE *out, const cJSON *report)
     const cJSON *wrong = cJSON_GetObjectItemCaseSensitive(report, "wrong"), *item;
     if (cJSON_GetArraySize(wrong) == 0)
         return;
-    fputs("<h2>First wrong answers</h2><table><tr><th>what</th><th>request</th><th>expected</th><th>got</th></tr>",
+    fputs("<h2>First wrong answers</h2><table "
+          "class=\"words\"><tr><th>what</th><th>request</th><th>expected</th><th>got</th></tr>",
           out);
     cJSON_ArrayForEach(item, wrong)
     {

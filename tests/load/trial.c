@@ -7,6 +7,8 @@
 #include "tests/load/ticks.h"
 
 #define START_AFTER_NS 50000000u
+#define DRAIN_QUIET_NS 2000000u
+#define DRAIN_NS_MAX 1000000000u
 #define GRACE_S 5.0 /* beyond schedule, timeouts and retries: then the run is cut off */
 
 struct watch {
@@ -92,6 +94,21 @@ static void wait_for_end(struct watch *watch, uint64_t start, double limit_s)
     pool_free(&copies[1]);
 }
 
+/* What is still on its way from an earlier run is none of this one's. */
+static void drain(const struct generator_config *config)
+{
+    struct load_frame frames[LOAD_BURST_MAX];
+    uint64_t quiet_since = ticks_now(), end = quiet_since + ticks_of_ns(DRAIN_NS_MAX, ticks_per_s());
+    uint64_t quiet = ticks_of_ns(DRAIN_QUIET_NS, ticks_per_s());
+    for (uint64_t now = quiet_since; now < end && now - quiet_since < quiet; now = ticks_now()) {
+        unsigned count = load_port_receive(config->port, config->queue, frames, LOAD_BURST_MAX);
+        if (count == 0)
+            continue;
+        load_port_free(config->port, frames, count);
+        quiet_since = now;
+    }
+}
+
 bool trial_run(const struct trial *trial, struct result *out, char *error, size_t error_size)
 {
     memset(out, 0, sizeof *out);
@@ -107,6 +124,7 @@ bool trial_run(const struct trial *trial, struct result *out, char *error, size_
     double timeout_s = (double)trial->config.timeout_ns * 1e-9;
     double retry_s = (double)(trial->config.retry_after_ns + trial->config.retry_jitter_ns) * 1e-9;
     double limit_s = trial->duration_s + 2 * timeout_s + trial->config.retry_times * (timeout_s + retry_s) + GRACE_S;
+    drain(&trial->config);
     uint64_t start = ticks_now() + ticks_of_ns(START_AFTER_NS, ticks_per_s());
     generator_start(generator, start);
     bool started = load_core_start(0, work, generator);
@@ -125,16 +143,4 @@ bool trial_run(const struct trial *trial, struct result *out, char *error, size_
     generator_close(generator);
     free(watch);
     return started;
-}
-
-double result_loss(const struct result *result)
-{
-    const struct load_counts *c = &result->counts;
-    return c->due ? (double)(c->lost + c->late + c->unsent + c->shed) / (double)c->due : 0;
-}
-
-bool result_good(const struct result *result, double loss_limit)
-{
-    return load_counts_wrong(&result->counts) == 0 && result->counts.checksum_bad == 0 && result->counts.due > 0 &&
-           result_loss(result) <= loss_limit;
 }

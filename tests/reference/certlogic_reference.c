@@ -165,79 +165,90 @@ static const struct node *access_path(struct reference *r, const struct node *da
     return data;
 }
 
-static bool read_date(const char *text, long long *ms)
+static bool digits(const char *text, size_t count)
 {
-    int year, month = 12, day = 31, length = 0, length2 = 0;
-    if (strspn(text, "0123456789") != 4)
-        return false;
-    sscanf(text, "%4d%n", &year, &length);
-    if (text[length] == '-') {
-        if (strspn(text + 5, "0123456789") != 2)
-            return false;
-        sscanf(text + 5, "%2d", &month);
-        if (month < 1 || month > 12)
-            return false;
-        struct tm last = {.tm_year = year - 1900, .tm_mon = month, .tm_mday = 0};
-        timegm(&last);
-        day = last.tm_mday;
-        length = 7;
-        if (text[7] == '-') {
-            int given;
-            if (strspn(text + 8, "0123456789") != 2)
-                return false;
-            sscanf(text + 8, "%2d", &given);
-            if (given < 1 || given > day)
-                return false;
-            day = given;
-            length = 10;
-        }
-    }
-    struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
-    *ms = (long long)timegm(&tm) * 1000;
-    if (text[length] == 0)
-        return true;
-    if (length != 10 || text[10] != 'T')
-        return false;
-    int h, m, s;
-    text += 11;
-    if (strlen(text) < 8 || strspn(text, "0123456789") != 2 || strspn(text + 3, "0123456789") != 2 ||
-        strspn(text + 6, "0123456789") != 2 || sscanf(text, "%2d:%2d:%2d%n", &h, &m, &s, &length2) != 3 || h > 24 ||
-        m > 59 || s > 59)
-        return false;
-    *ms += ((h * 60LL + m) * 60 + s) * 1000;
-    text += 8;
-    int part = 0;
-    if (*text == '.') {
-        size_t digits = strspn(text + 1, "0123456789");
-        char three[4] = "000";
-        if (digits == 0)
-            return false;
-        memcpy(three, text + 1, digits < 3 ? digits : 3);
-        part = atoi(three);
-        text += 1 + digits;
-    }
-    if (h == 24 && (m || s || part))
-        return false;
-    *ms += part;
+    return strspn(text, "0123456789") == count;
+}
+
+/* YYYY, YYYY-MM, YYYY-MM-DD; returns the length, 0 where it is none of them. */
+static size_t read_day(const char *text, struct tm *tm)
+{
+    int year, month = 12, day = 31, given;
+    if (!digits(text, 4))
+        return 0;
+    sscanf(text, "%4d", &year);
+    *tm = (struct tm){.tm_year = year - 1900, .tm_mon = 11, .tm_mday = 31};
+    if (text[4] != '-')
+        return 4;
+    if (!digits(text + 5, 2) || sscanf(text + 5, "%2d", &month) != 1 || month < 1 || month > 12)
+        return 0;
+    struct tm last = {.tm_year = year - 1900, .tm_mon = month, .tm_mday = 0};
+    timegm(&last);
+    day = last.tm_mday;
+    *tm = (struct tm){.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+    if (text[7] != '-')
+        return 7;
+    if (!digits(text + 8, 2) || sscanf(text + 8, "%2d", &given) != 1 || given < 1 || given > day)
+        return 0;
+    tm->tm_mday = given;
+    return 10;
+}
+
+/* Empty, Z, or a sign and h, hh, hmm, hhmm, h:mm, hh:mm. */
+static bool read_offset(const char *text, long long *ms)
+{
+    int hours = 0, minutes = 0;
+    long long sign = *text == '+' ? -1 : 1;
+    *ms = 0;
     if (*text == 0 || strcmp(text, "Z") == 0)
         return true;
     if (*text != '+' && *text != '-')
         return false;
-    long long sign = *text == '+' ? -1 : 1;
-    size_t digits = strspn(++text, "0123456789");
-    int hours = 0, minutes = 0;
-    if (text[digits] == ':' && digits >= 1 && digits <= 2 && strspn(text + digits + 1, "0123456789") == 2 &&
-        text[digits + 3] == 0)
+    size_t count = strspn(++text, "0123456789");
+    if (text[count] == ':' && count >= 1 && count <= 2 && digits(text + count + 1, 2) && text[count + 3] == 0) {
         sscanf(text, "%d:%d", &hours, &minutes);
-    else if (text[digits] == 0 && (digits == 1 || digits == 2))
-        hours = atoi(text);
-    else if (text[digits] == 0 && (digits == 3 || digits == 4))
-        hours = atoi(text) / 100, minutes = atoi(text) % 100;
-    else
+    } else if (text[count] == 0 && count >= 1 && count <= 4) {
+        hours = count > 2 ? atoi(text) / 100 : atoi(text);
+        minutes = count > 2 ? atoi(text) % 100 : 0;
+    } else {
         return false;
-    if (hours > 23 || minutes > 59)
+    }
+    *ms = sign * (hours * 60LL + minutes) * 60000;
+    return hours <= 23 && minutes <= 59;
+}
+
+/* hh:mm:ss, a fraction, an offset. */
+static bool read_time(const char *text, long long *ms)
+{
+    int h, m, s, part = 0;
+    long long offset;
+    if (!digits(text, 2) || text[2] != ':' || !digits(text + 3, 2) || text[5] != ':' || !digits(text + 6, 2) ||
+        sscanf(text, "%2d:%2d:%2d", &h, &m, &s) != 3 || h > 24 || m > 59 || s > 59)
         return false;
-    *ms += sign * (hours * 60LL + minutes) * 60000;
+    text += 8;
+    if (*text == '.') {
+        size_t count = strspn(text + 1, "0123456789");
+        char three[4] = "000";
+        if (count == 0)
+            return false;
+        memcpy(three, text + 1, count < 3 ? count : 3);
+        part = atoi(three);
+        text += 1 + count;
+    }
+    if (!read_offset(text, &offset) || (h == 24 && (m || s || part)))
+        return false;
+    *ms = ((h * 60LL + m) * 60 + s) * 1000 + part + offset;
+    return true;
+}
+
+static bool read_date(const char *text, long long *ms)
+{
+    struct tm tm;
+    long long time_ms = 0;
+    size_t length = read_day(text, &tm);
+    if (length == 0 || (text[length] != 0 && (length != 10 || text[10] != 'T' || !read_time(text + 11, &time_ms))))
+        return false;
+    *ms = (long long)timegm(&tm) * 1000 + time_ms;
     return true;
 }
 

@@ -211,6 +211,20 @@ def retransmission(city):
             expect_equal(Answer(first.payload).reason, "GREEN", "reason")
 
 
+@case("a message that comes twice in one burst is judged and answered once")
+def twice_at_once(city):
+    before = city.settle()
+    for _ in range(200):
+        frame = city.peer().datagram(post_v(city.next_id(), request(5, city.code()), token=os.urandom(8)))
+        city.link.send(frame)
+        city.link.send(frame)
+    after = city.settle()
+    city.link.drain()
+    again = sum(after[name] - before[name] for name in ("RETRANSMISSION", "RETRANSMISSION_PENDING"))
+    expect_equal((after["GREEN"] - before["GREEN"], again), (200, 200), "judged and repeated")
+    expect(after["RETRANSMISSION_PENDING"] > before["RETRANSMISSION_PENDING"], "no two came in one burst")
+
+
 @case("errors are retransmitted as well; another port or another byte is another message")
 def retransmission_differs(city):
     data = post_v(city.next_id(), b"\xa0")

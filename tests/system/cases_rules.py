@@ -69,7 +69,7 @@ def refused(city):
     for wrong in (text + "x", text.replace('"version": 1000,', '"version": 1000, "version": 2,'), text[:-3],
                   text.replace("status.colour", "status.color", 1), text.replace('"ALLOW"', '"PERMIT"', 1),
                   text.replace('"===":', '"====":', 1), text.encode().replace(b"hospital", b"hosp\xfftal"),
-                  text.replace('"version": 1000', '"version": 1'), "", "[]", "{}", "null", text.replace('"home"', '"homes"')):
+                  text.replace('"version": 1000', '"version": 0'), "", "[]", "{}", "null", text.replace('"home"', '"homes"')):
         path = os.path.join(a.directory, "wrong.json")
         with open(path, "wb") as file:
             file.write(wrong if isinstance(wrong, bytes) else wrong.encode())

@@ -28,11 +28,9 @@ class Context:
 
     @classmethod
     def of_export(cls, document):
-        o = document["oscore"]
-        part = lambda name: bytes.fromhex(o.get(name, ""))
-        alg = {"AES-CCM-16-64-128": AES_CCM, "ChaCha20/Poly1305": CHACHA20}[o["alg"]]
-        return cls(part("master_secret"), part("master_salt"), part("point_id"), part("appliance_id"),
-                   part("id_context"), alg)
+        part = lambda name: bytes.fromhex(document.get(name, ""))
+        return cls(part("master_secret"), part("master_salt"), part("sender_id"), part("recipient_id"),
+                   part("id_context"), document["alg"])
 
     def cipher(self, key):
         return AESCCM(key, 8) if self.alg == AES_CCM else ChaCha20Poly1305(key)

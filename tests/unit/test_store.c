@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "keys/fold.h"
+#include "keys/log_state.h"
 #include "keys/lookup.h"
+#include "keys/status_list.h"
 
 #define DEPTH 64
 
@@ -323,11 +325,15 @@ static void damage_is_never_an_answer(void **state)
 static void state_outlives_its_segment(void **state)
 {
     (void)state;
-    static uint8_t rules[64 << 10];
+    static uint8_t bits[STATUS_LIST_BYTES_MAX], encoded[STATUS_LIST_ENCODED_MAX];
+    struct status_list list = {
+        .uri = "u", .issuer = "i", .exp_s = 1000, .entries = STATUS_LIST_ENTRIES_MAX, .bits = bits};
     log_writer_set_segment_bytes(writer, 1 << 20);
-    for (unsigned i = 0; i < 100; i++) { /* six segments, of which the last LOG_RULES_KEPT records count */
-        rules[0] = (uint8_t)i;
-        assert_int_equal(log_writer_append(writer, LOG_RULES, (struct bytes){rules, sizeof(rules)}, NULL), LOG_OK);
+    for (unsigned i = 0; i < 30;
+         i++) { /* a list replaced again and again: eight segments, of which one record counts */
+        list.iat_s = i;
+        size_t size = status_list_encode(&list, encoded, sizeof(encoded));
+        assert_int_equal(log_writer_append(writer, LOG_STATUS_LIST, (struct bytes){encoded, size}, NULL), LOG_OK);
     }
     static const uint8_t points[3] = {7, 8, 9}; /* CBOR integers */
     for (unsigned i = 0; i < 3; i++)
@@ -344,13 +350,27 @@ static void state_outlives_its_segment(void **state)
     assert_int_equal(log_reader_open(directory, &reader, line, sizeof(line)), LOG_OK);
     struct log_record record;
     enum log_status status;
-    int last_rules = -1;
+    struct status_list last = {.iat_s = 0};
     while ((status = log_reader_next(reader, &record)) == LOG_OK) {
-        if (record.type == LOG_RULES)
-            last_rules = record.payload.data[0];
+        if (record.type == LOG_STATUS_LIST)
+            assert_true(status_list_decode(record.payload, &last));
     }
     assert_int_equal(status, LOG_END);
-    assert_int_equal(last_rules, 99);
+    assert_int_equal(last.iat_s, 29);
+}
+
+/* One set may be in force while another waits for its day: folding must keep both, and not every set there ever was. */
+static void folding_keeps_the_last_rules(void **state)
+{
+    (void)state;
+    struct log_state *live = log_state_create();
+    uint8_t program = 0;
+    struct log_record record = {.type = LOG_RULES, .payload = {&program, 1}};
+    for (record.sequence = 1; record.sequence <= LOG_RULES_KEPT + 4; record.sequence++)
+        assert_true(log_state_take(live, &record));
+    for (record.sequence = 1; record.sequence <= LOG_RULES_KEPT + 4; record.sequence++)
+        assert_int_equal(log_state_live(live, &record), record.sequence > 4);
+    log_state_free(live);
 }
 
 static void nothing_to_fold_is_told(void **state)
@@ -385,10 +405,11 @@ static void a_full_overlay_is_not_believed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(overlay_and_tables_agree),   TEST(removed_is_absent),
-        TEST(a_late_change_does_not_win), TEST(tables_change_under_reads),
-        TEST(damage_is_never_an_answer),  TEST(state_outlives_its_segment),
-        TEST(nothing_to_fold_is_told),    TEST(a_full_overlay_is_not_believed),
+        TEST(overlay_and_tables_agree),       TEST(removed_is_absent),
+        TEST(a_late_change_does_not_win),     TEST(tables_change_under_reads),
+        TEST(damage_is_never_an_answer),      TEST(state_outlives_its_segment),
+        TEST(nothing_to_fold_is_told),        TEST(folding_keeps_the_last_rules),
+        TEST(a_full_overlay_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
