@@ -10,13 +10,11 @@
 #define QUIET_MODULES 4
 #define PIXELS_PER_MODULE 8
 
-/* Base45 and its prefix lie in QR's alphanumeric set, which takes 11 bits for two characters. Another text (JSON of a
- * point's context) goes as bytes. */
+/* Base45 and its prefix lie in QR's alphanumeric set, which the library finds out and gives 11 bits for two characters;
+ * another text (a point's context) goes as bytes. */
 static QRcode *encode(const char *text)
 {
-    static const char alphanumeric[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
-    bool narrow = text[strspn(text, alphanumeric)] == '\0';
-    QRcode *code = QRcode_encodeString(text, 0, QR_ECLEVEL_M, narrow ? QR_MODE_AN : QR_MODE_8, 1);
+    QRcode *code = QRcode_encodeString(text, 0, QR_ECLEVEL_M, QR_MODE_8, 1);
     if (!code)
         cli_refuse("QR code: %s", strerror(errno));
     return code;

@@ -312,3 +312,58 @@ def http(city):
                 expect(False, "answered")
             except urllib.error.HTTPError as error:
                 expect(error.code in (404, 405), error.code)
+
+
+# RFC 8032 section 7.1, tests 1 and 2.
+EMPTY = {"pk": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "msg": "",
+         "sig": "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595"
+                "bbe24655141438e7a100b"}
+ONE = {"pk": "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "msg": "72",
+       "sig": "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302"
+              "aeeb00d291612bb0c00"}
+
+
+@case("verify-raw says accept or reject for each line, in order")
+def verify_raw(city):
+    with Daemon(city) as daemon:
+        lines = [(EMPTY, "accept"), (ONE, "accept"), ({**ONE, "msg": "73"}, "reject"), ({**ONE, "msg": "7"}, "reject"),
+                 ({**ONE, "pk": ONE["pk"][:-2]}, "reject"), ({**ONE, "sig": ONE["sig"] + "00"}, "reject"),
+                 ({**ONE, "sig": "x" * 128}, "reject"), ({**ONE, "pk": ONE["pk"].upper()}, "accept")] * 300
+        text = "\n".join(json.dumps(line) for line, _ in lines)
+        wanted = "".join(word + "\n" for _, word in lines)
+        for engine in ("auto", "portable", "sodium"):
+            expect_equal(daemon.run("verify-raw", "--engine", engine, "-", text=text).stdout, wanted, engine)
+        for bad in ("", "{}", "[]", json.dumps({**ONE, "more": 1}), json.dumps({**ONE, "sig": 7}), "nonsense"):
+            done = daemon.run("verify-raw", "-", text=f"{json.dumps(ONE)}\n{bad}\n{json.dumps(ONE)}\n", code=1)
+            expect_equal(done.stdout, "accept\n", f"output before {bad!r}")
+            expect("-:2: " in done.stderr, done.stderr)
+        daemon.run("verify-raw", "--engine", "gpu", "-", text="", code=2)
+
+
+@case("credentials of every class are issued so that they are accepted, and wrong ones so that they are not")
+def issue(city):
+    with Daemon(city) as daemon:
+        key = daemon.path("key.jwk")
+        daemon.run("key", "import", daemon.path("public.jwk", daemon.run("key", "generate", "--out", key).stdout))
+        daemon.run("point", "add", "7", "--venue", "venue", "--class", "hospital")
+        daemon.run("rules", "apply", daemon.path("rules.json", RULES))
+        store = os.path.join(daemon.directory, "store")
+
+        def explained(*options, code=0):
+            text = daemon.run("issue", "--key", key, *options).stdout.strip()
+            return json.loads(daemon.run("explain", "--store", store, "--point", "7", "--json", text, code=code).stdout)
+
+        for name in ("dynamic", "printed", "delegated", "enterprise"):
+            expect_equal(explained("--class", name)["verdict"], "ALLOW", f"verdict for class {name}")
+        wrong = [(("--iat", "+3600"), "FUTURE"), (("--iat", "-3600"), "EXPIRED"), (("--life", "61"), "LIFETIME"),
+                 (("--issuer", "CN-320000"), "SCOPE_ISSUER"), (("--kid", "00" * 8), "KEY_UNKNOWN"),
+                 (("--claim", "7="), "CREDENTIAL_CLAIMS"), (("--claim", "2=ff"), "CREDENTIAL_FORM"),
+                 (("--status-uri", "https://s/none"), "STATUS_LIST_UNKNOWN"), (("--colour", "red"), "RED")]
+        for options, reason in wrong:
+            expect_equal(explained(*options, code=1)["reason"], reason, f"reason for {options}")
+        answer = daemon.ask("issue", "--key", key, "--class", "venue-pass", "--venue", "x", "--cti", "0102030405060708",
+                            "--qr", daemon.path("code.png"), "--cbor", daemon.path("code.cbor"))
+        expect_equal(open(daemon.path("code.cbor"), "rb").read().hex(), answer["cose"], "raw message")
+        expect(open(daemon.path("code.png"), "rb").read().startswith(b"\x89PNG"), "no PNG")
+        daemon.run("issue", "--class", "dynamic", code=2)
+        daemon.run("issue", "--key", daemon.path("public.jwk"), code=1)
