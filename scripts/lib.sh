@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/sbin:/sbin
+export PYTHONDONTWRITEBYTECODE=1 # root leaves no files in a user's tree
 
 # Everything that building, testing, measuring and the demo need, on Debian 12 and 13.
 PACKAGES=(

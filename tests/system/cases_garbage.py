@@ -1,7 +1,6 @@
 """Garbage on every layer: afterwards the process runs, every buffer is back, and the counters balance."""
 import os
 import random
-import subprocess
 import time
 
 import frames
@@ -9,6 +8,7 @@ from appliance import until
 from check import case, expect, expect_equal
 from city import OWN4, OWN6, PEER_MAC, VLAN
 from formats import CON, GET, URI_PATH, coap, post_v, request, text_of
+from link import dropped
 
 CHUNK = 200  # fewer than the TAP's queue holds
 
@@ -110,21 +110,13 @@ def transmit(city, rng, count):
             seed_frames, refreshed = seeds(city), time.monotonic()
 
 
-def drops(interface="cm0"):
-    """Frames that the TAP itself did not take."""
-    text = subprocess.run(["ip", "-s", "-s", "link", "show", interface], capture_output=True, text=True).stdout
-    rows = text.splitlines()
-    at = next(i for i, row in enumerate(rows) if "TX:" in row and "bytes" in row)
-    return int(rows[at + 1].split()[3])
-
-
 @case("random and mutated frames: the process runs, buffers are back, counters balance")
 def garbage(city):
     seed = int.from_bytes(os.urandom(4), "big")
     rng = random.Random(seed)
     a = city.appliance
     before, idle = city.settle(), a.info()["buffers_used"]
-    began, lost = time.monotonic(), drops()
+    began, lost = time.monotonic(), dropped(city.interface)
     try:
         transmit(city, rng, city.frames)
     except Exception:
@@ -133,7 +125,7 @@ def garbage(city):
     after = city.settle()
     city.link.drain()
     sent = city.frames + (city.frames + CHUNK - 1) // CHUNK
-    expect_equal(after["received"] - before["received"], sent - (drops() - lost), f"received, seed {seed}")
+    expect_equal(after["received"] - before["received"], sent - (dropped(city.interface) - lost), f"received, seed {seed}")
     city.expect_balance(after)
     expect(a.dataplane.running(), "the dataplane ended")
     until(lambda: a.info()["buffers_used"] <= idle, 5, f"buffers are back: {a.info()['buffers_used']}, not {idle}")

@@ -105,6 +105,25 @@ def overload(city):
         expect(served[1] > served[2] > -1, f"served: priority 0 {served[1]}, priority 3 {served[2]}")
 
 
+@case("two workers: every request is answered by one of them, a retransmission with the identical bytes")
+def two_workers(city):
+    with city.another("two", {"workers": [0, 1]}) as a:
+        a.start_control()
+        city.start_dataplane()
+        city.keys = {"shanghai": Key("CN-310000")}
+        city.import_keys(*city.keys.values())
+        a.chengmen("point", "add", "1", "--venue", "v", "--class", "hospital", "--address", "10.77.1.1")
+        city.load_rules()
+        a.wait_in_force()
+        expect_equal(a.info()["workers"], 2, "workers")
+        for port in range(42000, 42100):
+            peer = city.peer(port=port)
+            data = post_v(city.next_id(), request(1, city.code()))
+            first = peer.exchange(data)
+            expect_equal(Answer(first.payload).reason, "GREEN", "reason")
+            expect_equal(peer.exchange(data).raw, first.raw, "answer to a retransmission")
+
+
 RECORDS = 50_000
 
 

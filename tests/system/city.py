@@ -11,7 +11,7 @@ import frames
 from appliance import Appliance, until
 from check import Failed, expect, expect_equal
 from formats import CON, REASONS, Answer, Key, Message, credential, post_v, request
-from link import Link
+from link import Link, dropped
 
 INTERFACE = "cm0"
 PEER_MAC = frames.mac("02:00:00:00:00:99")
@@ -160,6 +160,7 @@ class City:
             file.write("1\n")
         subprocess.run(["ip", "link", "set", self.interface, "up"], check=True)
         self.link = Link(self.interface)
+        Link.sent[self.interface] = 0
         # The appliance's MAC is what it answers ARP with.
         ask = frames.ethernet(b"\xff" * 6, PEER_MAC, frames.ETHERTYPE_ARP,
                               frames.arp(1, PEER_MAC, frames.address("10.77.9.9"), b"\0" * 6, OWN4))
@@ -168,14 +169,16 @@ class City:
         self.settle()
 
     def settle(self):
-        """Counts what is under way to its end; returns the counters."""
+        """Waits until all that was sent has been counted to its end; returns the counters."""
+        end = time.monotonic() + 2
         last = None
         while True:
             now = self.appliance.counters()
-            if now == last and not now["parked_now"]:
+            arrived = now["received"] >= Link.sent.get(self.interface, 0) - dropped(self.interface)
+            if now == last and not now["parked_now"] and (arrived or time.monotonic() > end):
                 return now
             last = now
-            time.sleep(0.005)
+            time.sleep(0.004)
 
     def note_counters(self):
         """Adds what this dataplane has counted to what was produced; called before it ends."""

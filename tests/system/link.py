@@ -12,6 +12,8 @@ TP_STATUS_VLAN_VALID = 1 << 4
 
 
 class Link:
+    sent = {}  # by interface, by all links together
+
     def __init__(self, interface):
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
@@ -25,6 +27,7 @@ class Link:
         while True:
             try:
                 self.socket.send(frame)
+                Link.sent[self.interface] = Link.sent.get(self.interface, 0) + 1
                 return
             except (BlockingIOError, OSError) as error:
                 if error.errno not in (11, 105):
@@ -58,3 +61,13 @@ class Link:
         self.send(frame)
         answer = self.receive(wait_s)
         return Packet(answer) if answer is not None else None
+
+
+def dropped(interface):
+    """Frames that the interface did not take, because its queue was full."""
+    with open("/proc/net/dev", encoding="ascii") as file:
+        for row in file:
+            name, _, numbers = row.partition(":")
+            if name.strip() == interface:
+                return int(numbers.split()[11])
+    return 0

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, ChaCha20Poly1305
 from formats import CON, CONTENT_FORMAT, OSCORE, POST, URI_PATH, coap, coap_options, coap_parse_options, uint
 
 ECHO = 252
+POST_V = ((URI_PATH, b"v"), (CONTENT_FORMAT, uint(60)))
 
 
 class Inner:
@@ -57,15 +58,17 @@ class Context:
         context = bytes([len(self.id_context)]) + self.id_context if self.id_context is not None else b""
         return bytes([flags]) + piv + context + self.id
 
-    def protect(self, message_id, payload, token, echo=None, kind=CON, sequence=None):
-        """POST /v under the next sequence number: (datagram, its Partial IV)."""
+    def protect(self, message_id, payload, token, echo=None, kind=CON, sequence=None, code=POST, options=POST_V,
+                option=None):
+        """POST /v, or another request, under the next sequence number: (datagram, its Partial IV)."""
         if sequence is None:
             sequence, self.sequence = self.sequence, self.sequence + 1
         piv = uint(sequence) or b"\0"
-        options = [(URI_PATH, b"v"), (CONTENT_FORMAT, uint(60))] + ([(ECHO, echo)] if echo else [])
-        plain = bytes([POST]) + coap_options(options) + b"\xff" + payload
+        options = list(options) + ([(ECHO, echo)] if echo else [])
+        plain = bytes([code]) + coap_options(options) + (b"\xff" + payload if payload else b"")
         sealed = self.cipher(self.key).encrypt(self.nonce(self.id, piv), plain, self.aad(piv))
-        return coap(kind, POST, message_id, token, [(OSCORE, self.option(piv))], sealed), piv
+        option = self.option(piv) if option is None else option
+        return coap(kind, POST, message_id, token, [(OSCORE, option)], sealed), piv
 
     def unprotect(self, message, request_piv):
         """The inner message of an answer, or None where it is not the answer to that request."""

@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MODULES = ["cases_formats", "cases_frames", "cases_coap", "cases_credentials", "cases_oscore", "cases_oscore_life",
            "cases_rules", "cases_state", "cases_capture", "cases_limits", "cases_control",
            "cases_life", "cases_garbage",
-           "cases_reasons"]
+           "cases_host", "cases_reasons"]
 
 
 def main():
