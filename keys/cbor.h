@@ -29,7 +29,7 @@ struct cbor_reader {
 
 static inline struct cbor_reader cbor_read(struct bytes in)
 {
-    return (struct cbor_reader){in.data, in.data + in.length, in.data == NULL};
+    return (struct cbor_reader){in.data, in.data ? in.data + in.length : NULL, in.data == NULL};
 }
 
 /* Fails the reader for good. */

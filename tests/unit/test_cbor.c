@@ -86,6 +86,16 @@ static void a_failed_reader_stays_failed(void **state)
     assert_false(cbor_done(&reader));
 }
 
+/* Found by fuzzing: no bytes at all are no pointer to count from. */
+static void nothing_is_no_item(void **state)
+{
+    (void)state;
+    struct cbor_reader reader = cbor_read((struct bytes){NULL, 0});
+    assert_true(reader.failed);
+    assert_int_equal(cbor_take_uint(&reader), 0);
+    assert_false(cbor_done(&reader));
+}
+
 static void integers_keep_their_bounds(void **state)
 {
     (void)state;
@@ -138,8 +148,11 @@ static void the_writer_stops_at_its_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(items_are_accepted_or_refused), cmocka_unit_test(a_failed_reader_stays_failed),
-        cmocka_unit_test(integers_keep_their_bounds),    cmocka_unit_test(labels_are_refused_twice),
+        cmocka_unit_test(items_are_accepted_or_refused),
+        cmocka_unit_test(a_failed_reader_stays_failed),
+        cmocka_unit_test(nothing_is_no_item),
+        cmocka_unit_test(integers_keep_their_bounds),
+        cmocka_unit_test(labels_are_refused_twice),
         cmocka_unit_test(the_writer_stops_at_its_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
