@@ -1,4 +1,5 @@
 /* bench_gate [--json] [--profile NAME] [--rules FILE] [--engine NAME] [--rate PER_S] [--seconds S] [--store DIRECTORY]
+ *            [--html FILE]
  * The appliance's worker on one core, the load tester's generator on another, a ring pair between them: the highest
  * rate of plain requests without loss, and the latency at 80 % of it. Every verdict is checked. */
 #include <getopt.h>
@@ -13,13 +14,14 @@
 #include "tests/bench/gate_setup.h"
 #include "tests/bench/store_make.h"
 #include "tests/bench/target.h"
+#include "tests/load/report.h"
 
 #define RING_DEPTH 8192
 #define MEMORY_MB 600
 
 struct options {
     bool json;
-    const char *profile, *rules, *store;
+    const char *profile, *rules, *store, *html;
     enum ed25519_engine engine;
     double rate_per_s; /* 0: search */
     double trial_s;    /* of a step of the search; the confirmation and the latency take longer */
@@ -53,10 +55,15 @@ static bool read_engine(const char *name, enum ed25519_engine *out)
 static bool read_options(int argc, char **argv, struct options *out)
 {
     static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},          {"profile", required_argument, NULL, 'p'},
-        {"rules", required_argument, NULL, 'r'},   {"engine", required_argument, NULL, 'e'},
-        {"seconds", required_argument, NULL, 't'}, {"rate", required_argument, NULL, 'n'},
-        {"store", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
+        {"json", no_argument, NULL, 'j'},
+        {"profile", required_argument, NULL, 'p'},
+        {"rules", required_argument, NULL, 'r'},
+        {"engine", required_argument, NULL, 'e'},
+        {"seconds", required_argument, NULL, 't'},
+        {"rate", required_argument, NULL, 'n'},
+        {"store", required_argument, NULL, 's'},
+        {"html", required_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -69,6 +76,9 @@ static bool read_options(int argc, char **argv, struct options *out)
             break;
         case 'r':
             out->rules = optarg;
+            break;
+        case 'h':
+            out->html = optarg;
             break;
         case 's':
             out->store = optarg;
@@ -89,7 +99,8 @@ static bool read_options(int argc, char **argv, struct options *out)
     return optind == argc;
 }
 
-static void print_curve(struct bench_load *load, double highest, const struct options *options)
+/* Prints the latency at shares of the highest rate, and adds it to the report. */
+static void print_curve(struct bench_load *load, double highest, const struct options *options, cJSON *report)
 {
     static const double shares[] = {0.1, 0.25, 0.5, 0.65, 0.8, 0.9, 0.95};
     static struct result result;
@@ -97,6 +108,7 @@ static void print_curve(struct bench_load *load, double highest, const struct op
     for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
         if (!bench_trial(load, highest * shares[i], options->trial_s, &result))
             return;
+        report_add_curve_point(report, shares[i], highest * shares[i], &result);
         double p50 = (double)histogram_percentile(&result.latency, 0.5) / 1e3;
         double p99 = (double)histogram_percentile(&result.latency, 0.99) / 1e3;
         double p999 = (double)histogram_percentile(&result.latency, 0.999) / 1e3;
@@ -126,6 +138,11 @@ static int measure(struct bench_load *load, const struct options *options)
         return 1;
     }
     bench_report(load, highest * 0.8, &result, result_good(&result, 0));
+    struct report_terms terms = {"gate", &load->profile, "the worker, in this process", "a ring pair", load->seed, 0};
+    cJSON *report = report_of_run(&terms, &result);
+    if (!report)
+        return 1;
+    report_add_highest(report, highest);
     double p99 = (double)histogram_percentile(&result.latency, 0.99) / 1e3;
     double p999 = (double)histogram_percentile(&result.latency, 0.999) / 1e3;
     if (options->json)
@@ -139,10 +156,12 @@ static int measure(struct bench_load *load, const struct options *options)
             "at 80 %% of that:                      p99 %.1f us, p99.9 %.1f us\nengine:                               "
             "%s\n",
             highest, sodium_per_s, highest / sodium_per_s, p99, p999, ed25519_engine_name());
-    print_curve(load, highest, options);
+    print_curve(load, highest, options, report);
     if (options->json)
         printf("\n  ]\n}\n");
-    return 0;
+    bool saved = report_save(report, NULL, options->html);
+    cJSON_Delete(report);
+    return saved ? 0 : 1;
 }
 
 static int run(struct bench_load *load, const struct options *options, const char *store)
@@ -181,7 +200,7 @@ int main(int argc, char **argv)
         fprintf(
             stderr,
             "usage: bench_gate [--json] [--profile NAME] [--rules FILE] [--engine NAME] [--rate PER_S] [--seconds S] "
-            "[--store DIRECTORY]\n");
+            "[--store DIRECTORY] [--html FILE]\n");
         return 2;
     }
     snprintf(store, sizeof store, "%s/chengmen-gate-XXXXXX", options.store);

@@ -135,6 +135,8 @@ static void take_entry(struct cbor_reader *in, struct answer *out, uint32_t *see
 bool answer_read_verdict(struct answer *answer)
 {
     enum { REQUIRED = 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 };
+    if (answer->payload.length == 0)
+        return false;
     struct cbor_reader in = cbor_read(answer->payload);
     uint32_t seen = 0;
     for (uint32_t count = cbor_take_map(&in, 10); count > 0 && !in.failed; count--)

@@ -290,7 +290,7 @@ static int run_once(struct run *run)
 static bool try_rate(void *context, double rate_per_s, double duration_s, struct result *out)
 {
     struct run *run = context;
-    if (time(NULL) - (time_t)run->made_at_s > RENEW_EVERY_S) {
+    if ((double)(time(NULL) - (time_t)run->made_at_s) > RENEW_EVERY_S) {
         pool_free(&run->pool);
         if (!make_pool(run, &run->pool))
             return false;

@@ -78,6 +78,8 @@ static void malformed_answers_are_refused(void **state)
         assert_true(answer_read(bad[i], &answer));
         assert_false(answer_read_verdict(&answer));
     }
+    assert_true(answer_read((struct bytes){good, 14}, &answer)); /* no payload */
+    assert_false(answer_read_verdict(&answer));
     for (size_t length = 0; length < sizeof good; length++) {
         uint8_t *cut = malloc(length + 1); /* so that a sanitizer sees a read beyond it */
         memcpy(cut, good, length);
