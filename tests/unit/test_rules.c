@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/rules_json.h"
+#include "control/rules_replay.h"
 #include "dataplane/rules.h"
 #include "keys/credential.h"
 #include "keys/point.h"
@@ -342,6 +343,39 @@ static void test_diff(void **state)
     free(lines);
 }
 
+static void test_replay(void **state)
+{
+    (void)state;
+    static const char records[] =
+        "{\"facts\":{\"now\":\"2020-03-06T08:00:00+08:00\",\"point.class\":\"hospital\",\"status.colour\":\"green\","
+        "\"evidence.temperature\":3600},\"verdict\":\"ALLOW\",\"reason\":\"GREEN\",\"obligations\":[],\"rule\":\"H-2\"}"
+        "\n"
+        "{\"facts\":{\"now\":\"2020-03-06T00:00:00Z\",\"point.class\":\"hospital\",\"status.colour\":\"red\","
+        "\"credential.roles\":[\"a\"],\"credential.arrival\":\"2020-03-01T00:00:00+08:00\"},\"verdict\":\"REFER\","
+        "\"reason\":\"OTHER\",\"obligations\":[\"CHECK_ID\"]}\n"
+        "{\"verdict\":\"DENY\",\"reason\":\"REVOKED\"}\n";
+    struct rule_set *rules = load(small_set);
+    struct rules_replay result;
+    struct json_problems problems = {0};
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_true(rules_replay(rules, bytes_of_text(records), &result, out, &problems));
+    fclose(out);
+    assert_int_equal(result.decisions, 2);
+    assert_int_equal(result.changed, 1);
+    assert_int_equal(result.verdict_changed, 1);
+    assert_int_equal(result.without_facts, 1);
+    assert_string_equal(text, "DENY, RED by row C-1: was REFER, OTHER by row none\n");
+    assert_false(rules_replay(rules,
+                              bytes_of_text("{\"facts\":{\"status.color\":1},\"verdict\":\"DENY\",\"reason\":\"RED\"}"),
+                              &result, NULL, &problems));
+    assert_string_equal(problems.items[0].pointer, "/facts/status.color");
+    free(text);
+    json_problems_free(&problems);
+    rule_set_free(rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_problems),
         cmocka_unit_test(test_damaged_programs),
         cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_replay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
