@@ -35,6 +35,8 @@ unsigned judge_credentials(struct judge *judge, struct request *requests[], unsi
         r->reason = times_check(r, judge->now_s, judge->skew_s);
         if (r->reason == REASON_NONE)
             r->reason = status_list_check(r, judge->generation, judge->now_s);
+        if (judge->replay && r->has_credential && r->credential.cti)
+            replay_prefetch(judge->replay, r->credential.cose.kid, r->credential.cti);
     }
     return keep_open(requests, n);
 }

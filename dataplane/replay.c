@@ -4,9 +4,11 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <xxhash.h>
 
 #define WAYS 4
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* The fingerprint is taken by compare and swap; the place follows and carries 8 bits of the fingerprint, so that a
  * reader in between knows that it is not there yet. */
@@ -33,12 +35,15 @@ struct replay *replay_new(uint32_t entries, uint64_t secret)
         return NULL;
     r->secret = secret;
     r->bucket_count = entries / WAYS > 0 ? entries / WAYS : 1;
-    r->buckets = aligned_alloc(64, (size_t)r->bucket_count * sizeof *r->buckets);
+    /* Every code touches a bucket at random: with small pages each of them would be a miss of the TLB, too. */
+    size_t size = ((size_t)r->bucket_count * sizeof *r->buckets + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    r->buckets = aligned_alloc(HUGE_PAGE, size);
     if (!r->buckets) {
         free(r);
         return NULL;
     }
-    memset(r->buckets, 0, (size_t)r->bucket_count * sizeof *r->buckets);
+    madvise(r->buckets, size, MADV_HUGEPAGE);
+    memset(r->buckets, 0, size);
     return r;
 }
 
@@ -46,6 +51,26 @@ void replay_free(struct replay *r)
 {
     free(r->buckets);
     free(r);
+}
+
+/* Issuers number their codes each for itself, so a code's name is the kid's and its own. */
+static uint64_t fingerprint_of(const struct replay *r, const uint8_t kid[COSE_KID_SIZE], const uint8_t cti[CTI_SIZE])
+{
+    uint8_t name[COSE_KID_SIZE + CTI_SIZE];
+    memcpy(name, kid, COSE_KID_SIZE);
+    memcpy(name + COSE_KID_SIZE, cti, CTI_SIZE);
+    uint64_t fingerprint = XXH3_64bits_withSeed(name, sizeof name, r->secret);
+    return fingerprint + (fingerprint == 0);
+}
+
+static struct bucket *bucket_of(const struct replay *r, uint64_t fingerprint)
+{
+    return &r->buckets[(fingerprint >> 32) * r->bucket_count >> 32];
+}
+
+void replay_prefetch(const struct replay *r, const uint8_t kid[COSE_KID_SIZE], const uint8_t cti[CTI_SIZE])
+{
+    __builtin_prefetch(bucket_of(r, fingerprint_of(r, kid, cti)), 1);
 }
 
 static uint64_t place_of(uint64_t fingerprint, uint32_t point_index, uint32_t zone, uint64_t now_s)
@@ -103,12 +128,8 @@ static struct entry *find(struct bucket *bucket, uint64_t fingerprint, const str
 struct sighting replay_note(struct replay *r, const uint8_t kid[COSE_KID_SIZE], const uint8_t cti[CTI_SIZE],
                             uint32_t point_index, uint32_t zone, uint64_t now_s)
 {
-    uint8_t name[COSE_KID_SIZE + CTI_SIZE];
-    memcpy(name, kid, COSE_KID_SIZE);
-    memcpy(name + COSE_KID_SIZE, cti, CTI_SIZE);
-    uint64_t fingerprint = XXH3_64bits_withSeed(name, sizeof name, r->secret);
-    fingerprint += fingerprint == 0;
-    struct bucket *bucket = &r->buckets[(fingerprint >> 32) * r->bucket_count >> 32];
+    uint64_t fingerprint = fingerprint_of(r, kid, cti);
+    struct bucket *bucket = bucket_of(r, fingerprint);
     uint64_t place = place_of(fingerprint, point_index, zone, now_s);
     for (;;) {
         struct entry *known = find(bucket, fingerprint, NULL);

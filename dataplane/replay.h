@@ -17,6 +17,9 @@ struct replay;
 struct replay *replay_new(uint32_t entries, uint64_t secret);
 void replay_free(struct replay *replay);
 
+/* Asks the processor for what replay_note will touch; worth while for a burst before its decisions. */
+void replay_prefetch(const struct replay *replay, const uint8_t kid[COSE_KID_SIZE], const uint8_t cti[CTI_SIZE]);
+
 struct sighting {
     bool seen;   /* it was shown before; the rest says where and when */
     bool forgot; /* an entry that was still alive had to make room */
