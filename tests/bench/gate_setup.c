@@ -69,10 +69,11 @@ void bench_report(void *context, double rate_per_s, const struct result *result,
     const struct load_counts *c = &result->counts;
     if (!load->quiet)
         fprintf(stderr,
-                "%11.0f/s %-4s  %.4f %% lost, late or shed; p50 %.1f us, p99 %.1f us, p99.9 %.1f us; sent p99 %.1f us "
+                "%11.0f/s %-4s  %.0f/s answered, %.4f %% lost, late or shed; p50 %.1f us, p99 %.1f us, p99.9 %.1f us; "
+                "sent p99 %.1f us "
                 "after due\n",
-                rate_per_s, good ? "good" : "bad", result_loss(result) * 100,
-                (double)histogram_percentile(&result->latency, 0.5) / 1e3,
+                rate_per_s, good ? "good" : "bad", (double)(c->answered + c->late) / result->duration_s,
+                result_loss(result) * 100, (double)histogram_percentile(&result->latency, 0.5) / 1e3,
                 (double)histogram_percentile(&result->latency, 0.99) / 1e3,
                 (double)histogram_percentile(&result->latency, 0.999) / 1e3,
                 (double)histogram_percentile(&result->lag, 0.99) / 1e3);
