@@ -3,6 +3,7 @@
 
 #include "control/cli/client.h"
 #include "control/cli/commands.h"
+#include "control/cli/rules_replay.h"
 #include "control/document.h"
 #include "control/rules_json.h"
 #include "control/service.h"
@@ -28,25 +29,30 @@ static void print_applied(const cJSON *result, bool dry)
 
 int cli_rules_apply(int argc, char **argv)
 {
-    const char *path[1], *socket = NULL;
+    const char *path[1], *socket = NULL, *records = NULL;
     bool json = false, dry = false;
     const struct cli_option options[] = {
         {"dry-run", CLI_FLAG, NULL, "says what would change, and changes nothing", &dry, NULL},
+        {"replay", CLI_TEXT, "FILE", "with --dry-run: how many recorded decisions would change", &records, NULL},
         CLI_SOCKET_OPTION(&socket),
         CLI_JSON_OPTION(&json),
     };
     const struct cli_usage usage = {"chengmen rules apply [options] FILE|-",
                                     "Puts a rule set in force. Its version must be later than all applied before.",
                                     options,
-                                    3,
+                                    4,
                                     1,
                                     1};
     cli_parse(&usage, argc, argv, path);
+    if (records && !dry)
+        cli_usage_error("--replay goes with --dry-run");
     size_t length;
+    cJSON *replayed = NULL;
     char *text = cli_read_file(path[0], SERVICE_RULES_TEXT_MAX, &length);
     if (!text)
         return CLI_REFUSED;
-    if (!compiles(path[0], text, length)) {
+    if (!compiles(path[0], text, length) ||
+        (records && !(replayed = cli_rules_replay((struct bytes){(const uint8_t *)text, length}, records)))) {
         free(text);
         return CLI_REFUSED;
     }
@@ -56,11 +62,17 @@ int cli_rules_apply(int argc, char **argv)
     free(text);
     int code;
     cJSON *result = cli_call_once(socket, "rules.apply", params, path[0], &code);
-    if (result && json)
-        cli_print_json(result);
-    else if (result)
+    if (result && !json) {
         print_applied(result, dry);
+        if (replayed)
+            cli_rules_replay_print(replayed);
+    } else if (result) {
+        if (replayed)
+            cJSON_AddItemReferenceToObject(result, "replay", replayed);
+        cli_print_json(result);
+    }
     cJSON_Delete(result);
+    cJSON_Delete(replayed);
     return code;
 }
 
