@@ -237,20 +237,31 @@ static bool apply_list(struct generation_builder *b, struct bytes payload, char 
     return put(b->lists, &entry->entry, plain_entry_free, error, error_size);
 }
 
+static void hold_rules(struct generation_builder *b, struct rules_held *held)
+{
+    rules_release(b->rules);
+    b->rules = held;
+    b->rules_changed = true;
+}
+
+/* A set that was put in force and does not load leaves none in force: what it should have replaced is not the city's
+ * will any more. */
 static bool apply_rules(struct generation_builder *b, struct bytes payload, char *error, size_t error_size)
 {
     struct rules_held *held = calloc(1, sizeof *held);
     struct rules_entry *entry = calloc(1, sizeof *entry);
-    if (held && entry)
-        entry->rules = rule_set_load(payload, error, error_size);
-    else
-        refuse(error, error_size, "out of memory");
-    if (!held || !entry || !entry->rules) {
+    if (!held || !entry) {
         free(held);
         free(entry);
-        return false;
+        return refuse(error, error_size, "out of memory");
     }
     held->references = entry->references = 1;
+    entry->rules = rule_set_load(payload, error, error_size);
+    if (!entry->rules) {
+        free(entry);
+        hold_rules(b, held);
+        return false;
+    }
     /* A set whose time comes no earlier than the new one's can never be in force again. */
     uint32_t first = b->rules->count == RULE_SETS_MAX ? 1 : 0;
     for (uint32_t i = first; i < b->rules->count; i++)
@@ -259,9 +270,7 @@ static bool apply_rules(struct generation_builder *b, struct bytes payload, char
             held->sets[held->count++]->references++;
         }
     held->sets[held->count++] = entry;
-    rules_release(b->rules);
-    b->rules = held;
-    b->rules_changed = true;
+    hold_rules(b, held);
     return true;
 }
 

@@ -1,7 +1,9 @@
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "control/rules_json.h"
 #include "dataplane/worker.h"
 #include "keys/cbor.h"
 #include "tests/simulator/clock_sim.h"
@@ -70,6 +72,35 @@ static void without_rules_a_good_code_is_referred(void **state)
     assert_int_equal(answer.verdict, VERDICT_REFER);
     assert_int_equal(answer.reason, REASON_RULES_ABSENT);
     assert_int_equal(answer.colour, COLOUR_GREEN);
+}
+
+static void put_rules(void)
+{
+    static const char text[] = "{\"version\":7,\"issued\":\"2020-03-01T00:00:00+08:00\",\"home\":[\"CN-310000\"],"
+                               "\"equivalence\":[],\"city\":[],\"venues\":{\"hospital\":[{\"id\":\"H-1\",\"when\":true,"
+                               "\"verdict\":\"ALLOW\",\"reason\":\"GREEN\"}]}}";
+    struct json_problems problems = {0};
+    uint8_t *program;
+    size_t size;
+    assert_true(rules_compile(bytes_of_text(text), false, NULL, &program, &size, &problems));
+    world_apply(&world, LOG_RULES, (struct bytes){program, size});
+    free(program);
+}
+
+static void rules_that_do_not_load_leave_none_in_force(void **state)
+{
+    (void)state;
+    struct credential claims = world_claims();
+    put_rules();
+    struct answer answer = ask_claims(&claims);
+    assert_int_equal(answer.verdict, VERDICT_ALLOW);
+    assert_int_equal(answer.reason, REASON_GREEN);
+    world_apply_bad(&world, LOG_RULES, bytes_of_text("no program"));
+    answer = ask_claims(&claims);
+    assert_int_equal(answer.verdict, VERDICT_REFER);
+    assert_int_equal(answer.reason, REASON_RULES_ABSENT);
+    put_rules();
+    assert_int_equal(ask_claims(&claims).verdict, VERDICT_ALLOW);
 }
 
 struct claims_case {
@@ -344,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_A_NEW_WORLD(without_rules_a_good_code_is_referred),
+        IN_A_NEW_WORLD(rules_that_do_not_load_leave_none_in_force),
         IN_A_NEW_WORLD(each_refusal_has_its_reason),
         IN_A_NEW_WORLD(keys_are_held_to_their_terms),
         IN_A_NEW_WORLD(the_fresher_state_decides),

@@ -29,6 +29,15 @@ void world_apply(struct world *w, enum log_type type, struct bytes payload)
     publish(w);
 }
 
+void world_apply_bad(struct world *w, enum log_type type, struct bytes payload)
+{
+    char error[256];
+    struct log_record record = {.type = type, .sequence = ++w->sequence, .payload = payload};
+    bool applied = generation_apply(w->builder, &record, error, sizeof error);
+    assert(!applied);
+    publish(w);
+}
+
 void world_put_key(struct world *w, const struct issuer_key *key)
 {
     uint8_t room[ISSUER_KEY_ENCODED_MAX];

@@ -29,6 +29,8 @@ void world_stop(struct world *world);
 
 /* Applies one record and publishes the next generation. */
 void world_apply(struct world *world, enum log_type type, struct bytes payload);
+/* The same for a record that must be refused. */
+void world_apply_bad(struct world *world, enum log_type type, struct bytes payload);
 void world_put_key(struct world *world, const struct issuer_key *key);
 void world_put_point(struct world *world, const struct point *point);
 struct issuer_key world_key(const struct world *world);
