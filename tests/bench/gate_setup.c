@@ -84,7 +84,7 @@ void bench_report(void *context, double rate_per_s, const struct result *result,
                 verdict_name(s->expected.verdict), reason_name(s->expected.reason), s->code >> 5, s->code & 31,
                 verdict_name(s->verdict), reason_name(s->reason));
     }
-    if (c->unmatched || c->checksum_bad || c->strange)
-        fprintf(stderr, "  %lu unmatched, %lu checksums bad, %lu strange frames\n", c->unmatched, c->checksum_bad,
-                c->strange);
+    if (c->unmatched || c->checksum_bad || c->strange || c->starved)
+        fprintf(stderr, "  %lu unmatched, %lu checksums bad, %lu strange frames, %lu times out of buffers\n",
+                c->unmatched, c->checksum_bad, c->strange, c->starved);
 }
