@@ -67,22 +67,29 @@ install_packages() {
     [ -z "$(missing_packages "$runtime")" ] || apt_install "$runtime"
 }
 
-# build DIR [MESON OPTION…]: configures once, builds always. The compiler comes from CC.
+# build DIR TARGETS [MESON OPTION…]: configures once, builds always; no TARGETS are all. The compiler comes from CC.
 build() {
-    local directory=$1
-    shift
+    local directory=$1 targets
+    read -ra targets <<<"$2"
+    shift 2
     if [ ! -f "$directory/build.ninja" ]; then
         rm -rf "$directory"
         quietly "meson setup $directory" meson setup "$directory" "$@"
     fi
-    quietly "building $directory" nice ninja -C "$directory"
+    quietly "building $directory" nice ninja -C "$directory" ${targets[@]+"${targets[@]}"}
 }
 
-build_release() { build build -Dbuildtype=release -Db_ndebug=false; }
-build_sanitized() { build build-asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; }
-build_clang() { CC=clang build build-clang; }
+# targets_of DIR: the targets of a folder with its executables' sources, DIR/PREFIX_NAME.c.
+targets_of() { find "tests/$1" -maxdepth 1 -name "$1_*.c" | sed 's/\.c$//' | sort | xargs; }
+
+PROGRAMS='chengmen chengmen-control chengmen-dataplane chengmen-load'
+build_release() { build build "$PROGRAMS" -Dbuildtype=release -Db_ndebug=false; }
+build_benchmark() { build build "tests/bench/bench_$1" -Dbuildtype=release -Db_ndebug=false; }
+build_sanitized() { build build-asan '' -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; }
+build_clang() { CC=clang build build-clang ''; }
 build_fuzz() {
-    CC=clang build build-fuzz -Dbuildtype=debugoptimized -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+    CC=clang build build-fuzz "$(targets_of fuzz)" -Dbuildtype=debugoptimized -Dfuzz=true \
+        -Db_sanitize=address,undefined -Db_lundef=false
 }
 
 # What the sanitizers need to know in every program that we run under them.
