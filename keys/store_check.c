@@ -62,6 +62,8 @@ static void count_record(struct check *check, const struct log_record *record)
     case LOG_RULES:
         report->rules++;
         break;
+    case LOG_RULES_TEXT: /* belongs to the rules behind it */
+        break;
     case LOG_STATUS_LIST:
         report->lists++;
         break;

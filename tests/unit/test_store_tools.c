@@ -70,6 +70,7 @@ static void make_store(void)
 {
     struct log_writer *writer = writer_open();
     uint8_t rules[2] = {1, 2};
+    assert_int_equal(log_writer_append(writer, LOG_RULES_TEXT, bytes_of_text("{}"), NULL), LOG_OK);
     assert_int_equal(log_writer_append(writer, LOG_RULES, (struct bytes){rules, 1}, NULL), LOG_OK);
     change(writer, 0, 2000, 1);
     assert_int_equal(log_writer_append(writer, LOG_RULES, (struct bytes){rules, 2}, NULL), LOG_OK);
