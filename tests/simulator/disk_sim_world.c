@@ -36,6 +36,8 @@ void image_resize(struct image *image, size_t size)
 
 void image_write(struct image *image, uint64_t offset, const void *data, size_t size)
 {
+    if (size == 0) /* an empty file has no memory to write to */
+        return;
     if (offset + size > image->size)
         image_resize(image, offset + size);
     memcpy(image->data + offset, data, size);
