@@ -38,7 +38,16 @@ static void open_store(void)
     else if (!mkdtemp(directory) || atexit(remove_directory) != 0)
         abort();
     empty_directory();
-    service = (struct service){.config = &config};
+    if (service.seal_key)
+        seal_key_close(service.seal_key);
+    char path[sizeof directory + 16];
+    snprintf(path, sizeof path, "%s/seal.key", directory);
+    service =
+        (struct service){.config = &config, .seal_key = seal_key_open(path, SEAL_MAY_CREATE, error, sizeof error)};
+    if (!service.seal_key) {
+        fprintf(stderr, "%s\n", error);
+        abort();
+    }
     if (!journal_open(directory, &service.journal, error, sizeof error)) {
         fprintf(stderr, "%s\n", error);
         abort();
