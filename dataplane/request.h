@@ -18,10 +18,6 @@ struct endpoint {
     uint8_t family; /* 4 or 6 */
 };
 
-enum request_flags {
-    REQUEST_TEXT = 1, /* the credential came as SC1: text */
-};
-
 enum direction { DIRECTION_NONE = 0, DIRECTION_IN = 1, DIRECTION_OUT = 2 };
 
 /* The latest state that the appliance knows (status.c). */

@@ -255,7 +255,7 @@ static void finish(struct worker *w, const struct net *net, struct request *r, s
     udp_reply(net, r, length);
 }
 
-/* Answers that go back protected; those whose context is gone end in `unanswered`. */
+/* Answers that go back protected; those whose context is gone have no size, and `answered` says so. */
 static void reply_protected(struct worker *w, const struct net *net, struct request *requests[], unsigned n)
 {
     struct oscore_request *jobs[BURST_MAX];
