@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "control/address.h"
 #include "control/keys_json.h"
 #include "control/points_json.h"
 #include "tests/load/commands.h"
@@ -16,8 +18,13 @@ struct output {
     const struct signer *signer;
     uint64_t seed;
     uint32_t first_address;
+    uint64_t now_s;
     const char *directory;
 };
+
+/* A list imported today serves a week of rehearsals. */
+#define LIST_LIFE_S (7u * 86400)
+#define LIST_TTL_S LIST_LIFE_S
 
 static FILE *open_file(const struct output *output, const char *name)
 {
@@ -44,8 +51,9 @@ static bool write_keys(const struct output *output)
     if (!file)
         return false;
     fputs("{\"keys\": [", file);
-    for (uint32_t i = 0; i < output->signer->issuer_count; i++) {
-        struct issuer_key key = signer_key(output->signer, i);
+    for (uint32_t i = 0; i < 2 * output->signer->issuer_count; i++) {
+        struct issuer_key key =
+            i % 2 == 0 ? signer_key(output->signer, i / 2) : signer_status_key(output->signer, i / 2);
         cJSON *json = issuer_key_json(&key);
         char *text = cJSON_PrintUnformatted(json);
         fprintf(file, "%s\n  %s", i ? "," : "", text ? text : "");
@@ -74,25 +82,30 @@ static bool write_points(const struct output *output)
     return close_file(file);
 }
 
-/* The lists' values as bytes, a file a list, with a table of contents: the import takes them as they are, signed by
- * whoever runs the target. */
+/* Signed tokens, a file a list, with a table of contents. */
 static bool write_lists(const struct output *output)
 {
-    static uint8_t bits[STATUS_LIST_BYTES_MAX];
+    static uint8_t bits[STATUS_LIST_BYTES_MAX], token[SIGN_LIST_SIZE_MAX];
     FILE *contents = open_file(output, "lists.json");
     bool good = contents != NULL;
     const char *comma = "[";
     for (uint32_t issuer = 0; good && issuer < output->signer->issuer_count; issuer++)
         for (uint32_t shard = 0; good && shard < status_shards(output->profile); shard++) {
-            char name[64], uri[CREDENTIAL_URI_MAX];
-            snprintf(name, sizeof name, "list-%u-%u.bits", issuer, shard);
-            status_uri(output->signer, issuer, shard, uri, sizeof uri);
+            char name[64];
+            struct status_list list = {.iat_s = output->now_s,
+                                       .exp_s = output->now_s + LIST_LIFE_S,
+                                       .ttl_s = LIST_TTL_S,
+                                       .entries = STATUS_LIST_ENTRIES_MAX,
+                                       .bits = bits};
+            snprintf(name, sizeof name, "list-%u-%u.cwt", issuer, shard);
+            status_uri(output->signer, issuer, shard, list.uri, sizeof list.uri);
             status_bits(output->profile, output->seed, issuer, shard, bits);
+            size_t length = signer_sign_list(output->signer, issuer, &list, token);
             FILE *file = open_file(output, name);
-            good = file && fwrite(bits, sizeof bits, 1, file) == 1;
+            good = file && length > 0 && fwrite(token, length, 1, file) == 1;
             good = file && close_file(file) && good;
             fprintf(contents, "%s\n{\"issuer\": \"%s\", \"uri\": \"%s\", \"file\": \"%s\"}", comma,
-                    output->signer->issuers[issuer].name, uri, name);
+                    output->signer->issuers[issuer].name, list.uri, name);
             comma = ",";
         }
     if (contents)
@@ -100,7 +113,7 @@ static bool write_lists(const struct output *output)
     return contents && close_file(contents) && good;
 }
 
-/* What is not green, as changes of subjects: for a target that has no status lists of these issuers. */
+/* What is not green, as changes of subjects: the same states as the lists', for a target that keeps them by subject. */
 static bool write_changes(const struct output *output)
 {
     FILE *file = open_file(output, "status.jsonl");
@@ -119,6 +132,66 @@ static bool write_changes(const struct output *output)
         fprintf(file, "\", \"colour\": \"%s\"}\n", state_names[state]);
     }
     return close_file(file);
+}
+
+static bool copy_rules(const struct output *output)
+{
+    struct bytes text;
+    char error[256];
+    if (!output->profile->rules[0])
+        return true;
+    if (!json_read_file(output->profile->rules, &text, error, sizeof error)) {
+        complain("%s", error);
+        return false;
+    }
+    FILE *file = open_file(output, "rules.json");
+    bool good = file && fwrite(text.data, text.length, 1, file) == 1;
+    free((void *)(uintptr_t)text.data);
+    return file && close_file(file) && good;
+}
+
+/* The operator's commands in their order, as a script. */
+static bool write_script(const struct output *output)
+{
+    FILE *file = open_file(output, "import.sh");
+    if (!file)
+        return false;
+    fputs("#!/bin/sh\n# Makes the appliance whose control listens on $CHENGMEN_SOCKET know this load. "
+          "CHENGMEN=path/to/chengmen"
+          " where it\n# is not on the path.\nset -e\nchengmen=$(command -v \"${CHENGMEN:-chengmen}\")\n"
+          "cd \"$(dirname \"$0\")\"\n\"$chengmen\" key import keys.jwks\n\"$chengmen\" point import points.json\n"
+          "for list in list-*.cwt; do \"$chengmen\" status import-list \"$list\" >/dev/null; done\n",
+          file);
+    if (output->profile->rules[0])
+        fputs("\"$chengmen\" rules apply rules.json\n", file);
+    bool good = fchmod(fileno(file), 0755) == 0;
+    return close_file(file) && good;
+}
+
+static void write_address(uint32_t address, char room[ADDRESS_TEXT_SIZE])
+{
+    const uint8_t bytes[16] = {(uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8),
+                               (uint8_t)address};
+    address_to_text(4, bytes, room);
+}
+
+static void tell(const struct output *output)
+{
+    const char *d = output->directory;
+    char first[ADDRESS_TEXT_SIZE], last[ADDRESS_TEXT_SIZE];
+    write_address(output->first_address, first);
+    write_address(output->first_address + output->profile->points - 1, last);
+    printf("%s/import.sh    makes an appliance know this load: keys, points, status lists%s\n"
+           "%s/keys.jwks, points.json, lists.json and list-*.cwt, status.jsonl    the same for any other target\n"
+           "The target must trust plain CoAP from %s to %s (`trusted`) and take %u points (`points_max`).\n",
+           d, output->profile->rules[0] ? ", rules" : "; this profile names no rules", d, first, last,
+           output->profile->points);
+}
+
+static bool write_all(const struct output *output)
+{
+    return write_keys(output) && write_points(output) && write_lists(output) && write_changes(output) &&
+           copy_rules(output) && write_script(output);
 }
 
 int command_pool(int argc, char **argv)
@@ -153,8 +226,10 @@ int command_pool(int argc, char **argv)
         complain("%s", profile.capture[0] ? "a captured load has no pool of its own" : "the directory cannot be made");
         return EXIT_FINDING;
     }
-    good = signer_open(&signer, output.seed, profile.issuers, profile.issuer_count, 1) && write_keys(&output) &&
-           write_points(&output) && write_lists(&output) && write_changes(&output);
+    output.now_s = (uint64_t)time(NULL);
+    good = signer_open(&signer, output.seed, profile.issuers, profile.issuer_count, 1) && write_all(&output);
     signer_close(&signer);
+    if (good)
+        tell(&output);
     return good ? EXIT_OK : EXIT_FINDING;
 }

@@ -353,9 +353,9 @@ int command_run(int argc, char **argv)
         return EXIT_USAGE;
     signal(SIGINT, interrupt);
     signal(SIGTERM, interrupt);
-    int code = prepare(&run);
+    int code = route_open(&run.route, run.profile.points, &run.port, &run.link);
     if (code == EXIT_OK)
-        code = route_open(&run.route, run.profile.points, &run.port, &run.link);
+        code = prepare(&run);
     if (code == EXIT_OK)
         code = run.search && !run.pool.due_ns ? run_search(&run) : run_once(&run);
     load_port_close(run.port);

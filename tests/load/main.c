@@ -13,20 +13,37 @@ static const char help[] =
     "\n"
     "  chengmen-load run PROFILE --to ADDRESS[:PORT] --port DEVICE [OPTION…]      one load, every verdict checked\n"
     "  chengmen-load search PROFILE --to ADDRESS[:PORT] --port DEVICE [OPTION…]   the highest rate without loss\n"
-    "  chengmen-load pool PROFILE --out DIRECTORY [--seed N] [--from ADDRESS]     what the target must import\n"
+    "  chengmen-load pool PROFILE --out DIRECTORY [--seed N] [--from ADDRESS]     what the target must know, and "
+    "import.sh\n"
     "  chengmen-load self-test [--seconds S] [--rate PER_S] [--top PER_S] [--tries N] [--json]\n"
     "  chengmen-load report FILE.json --html FILE.html                            the page of a run's JSON\n"
     "  chengmen-load profiles                                                     the shipped ones\n"
     "\n"
-    "PROFILE is a shipped profile's name or a JSON file. DEVICE is DPDK's: net_memif0,role=client,socket=/run/x.sock,\n"
-    "net_tap0,iface=load0, net_af_packet0,iface=veth1, or a PCI address.\n"
+    "PROFILE is a shipped profile's name or a JSON file. DEVICE is DPDK's: a PCI address, or a virtual device whose "
+    "other\n"
+    "end the target has:\n"
+    "  the target has in `ports`                                   here\n"
+    "  net_memif0,role=server,socket=S,socket-abstract=no          net_memif0,role=client,socket=S,socket-abstract=no\n"
+    "  net_vhost0,iface=S                                          net_virtio_user0,path=S\n"
+    "  net_af_packet0,iface=veth0 (ip link add veth0 type veth peer name veth1; both up)\n"
+    "                                                              net_af_packet0,iface=veth1\n"
+    "  the kernel's stack (any CoAP server)                        net_tap0,iface=load0, and routes to the points\n"
+    "\n"
+    "One after the other, as root, the target being a Chengmen with \"trusted\": [\"10.64.0.0/10\"]:\n"
+    "  chengmen-load pool shanghai-rush-hour --out /tmp/pool && /tmp/pool/import.sh\n"
+    "  chengmen-load run shanghai-rush-hour --to 10.77.0.1 --port net_virtio_user0,path=/run/load.sock --html "
+    "load.html\n"
+    "\n"
+    "One generator on one core sends and matches 2 million requests a second. IPv4 only, without VLAN tags. Frames go "
+    "to\n"
+    "the one address and port of --to and nowhere else; a run ends by itself, and early on Ctrl-C.\n"
     "\n"
     "  --rate PER_S         scale the profile so that this is its peak\n"
     "  --seconds S          run so long (profiles of one constant rate), or a step of the search\n"
     "  --from ADDRESS       address of the first point; the others follow it (10.64.0.1)\n"
     "  --to-mac MAC         the target's hardware address; otherwise asked for by ARP\n"
     "  --seed N             of everything drawn at random (1)\n"
-    "  --cores LIST         lcores as EAL takes them, main's first: 0@(0,1),1@1\n"
+    "  --cores LIST         main's core and the generator's, as EAL's --lcores: 0@(0,1),1@1\n"
     "  --loss-limit PERCENT what may be lost, late or shed (0)\n"
     "  --latency-limit US   search: the highest rate whose 99th percentile stays below\n"
     "  --json FILE          the whole result; - is standard output\n"
@@ -63,6 +80,10 @@ bool read_address(const char *text, uint32_t *address, uint16_t *port)
     char room[32];
     struct in_addr in;
     const char *colon = port ? strchr(text, ':') : NULL;
+    if (colon && (strchr(colon + 1, ':') || *text == '[')) {
+        complain("'%s': IPv6 is not spoken here; an IPv4 address is wanted, or ADDRESS:PORT", text);
+        return false;
+    }
     size_t length = colon ? (size_t)(colon - text) : strlen(text);
     double number = COAP_PORT;
     if (length >= sizeof room || (colon && !read_number(colon + 1, 1, 65535, &number)))

@@ -117,7 +117,8 @@ static bool start_device(struct load_port *port, const char *name, unsigned queu
     if (rc == 0)
         rc = rte_eth_macaddr_get(port->number, &mac);
     if (rc != 0) {
-        snprintf(error, error_size, "port %s: %s", name, rte_strerror(-rc));
+        snprintf(error, error_size, "port %s does not start (%s): does its other end exist already?", name,
+                 rte_strerror(-rc));
         return false;
     }
     rte_eth_promiscuous_enable(port->number); /* some devices cannot: they hear their own address anyway */

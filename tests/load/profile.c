@@ -279,17 +279,20 @@ static void read_mix(const struct json_place *root, struct profile *out, struct 
 
 static void read_root(const struct json_place *root, struct profile *out, struct json_problems *problems)
 {
-    static const char *const known[] = {"name",        "text",       "duration_s", "arrivals", "timeout_ms",
-                                        "rate",        "retry",      "repeat",     "points",   "subjects",
-                                        "pool",        "issuers",    "classes",    "colours",  "venues",
-                                        "confirmable", "text_share", "invalid",    "expect",   NULL};
+    static const char *const known[] = {"name",    "text",    "duration_s", "arrivals",    "timeout_ms", "rate",
+                                        "retry",   "repeat",  "points",     "subjects",    "pool",       "issuers",
+                                        "classes", "colours", "venues",     "confirmable", "text_share", "invalid",
+                                        "expect",  "rules",   NULL};
     static const char *const arrivals[] = {"even", "poisson", NULL};
     struct json_place name = json_member(root, "name"), text = json_member(root, "text");
+    struct json_place rules = json_member(root, "rules");
     if (!json_known_members(root, known, problems))
         return;
     json_copy_text(&name, out->name, sizeof out->name, problems);
     if (text.value)
         json_copy_text(&text, out->text, sizeof out->text, problems);
+    if (rules.value)
+        json_copy_text(&rules, out->rules, sizeof out->rules, problems);
     int chosen = optional_choice(root, "arrivals", arrivals, problems);
     out->arrivals = chosen == ARRIVALS_EVEN ? ARRIVALS_EVEN : ARRIVALS_POISSON;
     out->timeout_ns = 1000000000;
@@ -318,9 +321,22 @@ bool profile_read(struct bytes text, struct profile *out, struct json_problems *
     return problems->refused == 0;
 }
 
+/* From the profile's place to where the program stands. */
+static void place_rules(const char *path, struct profile *out)
+{
+    char relative[sizeof out->rules];
+    const char *slash = strrchr(path, '/');
+    if (!out->rules[0] || out->rules[0] == '/' || !slash)
+        return;
+    memcpy(relative, out->rules, sizeof relative);
+    int length = snprintf(out->rules, sizeof out->rules, "%.*s/%s", (int)(slash - path), path, relative);
+    if (length >= (int)sizeof out->rules)
+        out->rules[0] = 0;
+}
+
 bool profile_load(const char *name, struct profile *out)
 {
-    char path[512], error[256];
+    char path[PROFILE_PATH_MAX + 1], error[256];
     struct bytes text;
     struct json_problems problems = {0};
     snprintf(path, sizeof path, "%s", name);
@@ -340,5 +356,7 @@ bool profile_load(const char *name, struct profile *out)
     }
     json_problems_free(&problems);
     free((void *)(uintptr_t)text.data);
+    if (good)
+        place_rules(path, out);
     return good;
 }

@@ -1,6 +1,7 @@
 /* A load, as a JSON file states it: how much, when, from where, of what, and what each request deserves.
  *
  *   {"name": "…", "text": "…",
+ *    "rules": "rules.json",              what `expect` goes by, seen from this file; `pool` hands it on
  *    "duration_s": 60, "arrivals": "even" | "poisson", "timeout_ms": 1000,
  *    "rate": {"shape": "constant", "per_s": 14000}
  *          | {"shape": "ramp", "from_per_s", "to_per_s"}
@@ -30,6 +31,7 @@
 #include "tests/load/sign.h"
 
 #define PROFILE_NAME_MAX 47
+#define PROFILE_PATH_MAX 511
 #define PROFILE_VENUES_MAX 16
 #define PROFILE_ROWS_MAX 64
 #define PROFILE_EVIDENCE_MAX 128
@@ -52,6 +54,7 @@ struct profile_row {
 struct profile {
     char name[PROFILE_NAME_MAX + 1];
     char text[256];
+    char rules[PROFILE_PATH_MAX + 1]; /* "": not named */
     struct rate rate;
     enum arrivals arrivals;
     double duration_s;

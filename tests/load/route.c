@@ -71,7 +71,9 @@ int route_open(const struct route *route, uint32_t points, struct load_port **po
     if (route->has_mac)
         link_set_target_mac(link, route->mac);
     else if (!resolve(*port, link)) {
-        complain("nobody answers ARP for the target's address");
+        complain(
+            "%s: nobody answers ARP for the target's address: is it the target's, and is the target at the other end?",
+            route->device);
         return EXIT_UNREACHABLE;
     }
     return EXIT_OK;

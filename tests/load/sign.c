@@ -17,6 +17,10 @@ static void derive_issuer(struct sign_issuer *issuer, uint64_t seed, uint32_t nu
     wide[0] &= 248;
     wide[31] = (uint8_t)((wide[31] & 127) | 64);
     crypto_core_ed25519_scalar_reduce(issuer->scalar, wide);
+    random = random_of(seed, 'S', number);
+    random_fill(&random, key_seed, sizeof key_seed);
+    random_fill(&random, issuer->status_kid, sizeof issuer->status_kid);
+    crypto_sign_seed_keypair(issuer->status_public_key, issuer->status_secret_key, key_seed);
 }
 
 bool signer_open(struct signer *signer, uint64_t seed, const char names[][CREDENTIAL_ISSUER_MAX + 1], uint32_t count,

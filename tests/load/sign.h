@@ -5,6 +5,7 @@
 #pragma once
 
 #include "keys/issuer.h"
+#include "keys/status_list.h"
 
 #define SIGN_NONCES 65536
 #define SIGN_ISSUERS_MAX 64
@@ -14,7 +15,10 @@ struct sign_issuer {
     uint32_t region;
     uint8_t kid[COSE_KID_SIZE];
     uint8_t public_key[32];
-    uint8_t scalar[32]; /* reduced modulo L */
+    uint8_t scalar[32];                /* reduced modulo L */
+    uint8_t status_kid[COSE_KID_SIZE]; /* of the key that signs its status lists */
+    uint8_t status_public_key[32];
+    uint8_t status_secret_key[64];
 };
 
 struct sign_nonce {
@@ -40,3 +44,12 @@ struct issuer_key signer_key(const struct signer *signer, uint32_t issuer);
  * 0 where `size` is too small. */
 size_t signer_sign(const struct signer *signer, uint32_t issuer, uint64_t nonce, const struct credential *claims,
                    uint8_t *room, size_t size);
+
+/* The issuer's key for status lists. */
+struct issuer_key signer_status_key(const struct signer *signer, uint32_t issuer);
+/* Room for the largest list's token. */
+#define SIGN_LIST_SIZE_MAX (STATUS_LIST_BYTES_MAX + 4096)
+/* The list as a signed Status List Token (CWT form). Its issuer is that of the key; `entries` is a multiple of 4.
+ * Returns its size, or 0 where memory is out. */
+size_t signer_sign_list(const struct signer *signer, uint32_t issuer, const struct status_list *list,
+                        uint8_t room[SIGN_LIST_SIZE_MAX]);

@@ -4,10 +4,12 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dataplane/coap.h"
 #include "dataplane/reasons.h"
 #include "keys/base45.h"
+#include "keys/status_token.h"
 #include "tests/load/link.h"
 #include "tests/load/pool_make.h"
 
@@ -210,6 +212,33 @@ static void lists_hold_what_the_pool_expects(void **state)
     assert_in_range(counts[STATE_REVOKED], 3000, 3700);
 }
 
+static void an_importer_takes_the_signed_lists(void **state)
+{
+    static uint8_t bits[STATUS_LIST_BYTES_MAX], token[SIGN_LIST_SIZE_MAX], room[STATUS_LIST_BYTES_MAX];
+    struct status_list list = {
+        .iat_s = NOW_S, .exp_s = NOW_S + 100, .ttl_s = 50, .entries = STATUS_LIST_ENTRIES_MAX, .bits = bits};
+    (void)state;
+    for (uint32_t issuer = 0; issuer < signer.issuer_count; issuer++) {
+        struct issuer_key key = signer_status_key(&signer, issuer);
+        struct status_token parsed;
+        struct status_list opened;
+        status_uri(&signer, issuer, 0, list.uri, sizeof list.uri);
+        status_bits(&profile, SEED, issuer, 0, bits);
+        size_t length = signer_sign_list(&signer, issuer, &list, token);
+        assert_int_equal(status_token_parse((struct bytes){token, length}, &parsed), STATUS_TOKEN_OK);
+        assert_int_equal(status_token_open(&parsed, &key, bytes_of_text(list.uri), NOW_S + 1, NOW_S - 1, room, &opened),
+                         STATUS_TOKEN_OK);
+        assert_int_equal(opened.entries, STATUS_LIST_ENTRIES_MAX);
+        assert_memory_equal(opened.bits, bits, sizeof bits);
+        struct issuer_key other = signer_key(&signer, issuer);
+        assert_int_not_equal(memcmp(other.kid, key.kid, sizeof key.kid), 0);
+        token[length - 100] ^= 1;
+        assert_int_equal(status_token_parse((struct bytes){token, length}, &parsed), STATUS_TOKEN_OK);
+        assert_int_equal(status_token_open(&parsed, &key, bytes_of_text(list.uri), NOW_S + 1, 0, room, &opened),
+                         STATUS_TOKEN_SIGNATURE);
+    }
+}
+
 static void refused(const char *what, const char *with, const char *pointer)
 {
     char changed[sizeof text + 200];
@@ -248,6 +277,7 @@ static void every_shipped_profile_is_one(void **state)
         assert_true(profile_load(names[i], &shipped));
         assert_string_equal(shipped.name, names[i]);
         assert_true(rate_requests(&shipped.rate) > 1000);
+        assert_int_equal(access(shipped.rules, R_OK), 0);
     }
     struct profile rush, nation, surge;
     assert_true(profile_load("shanghai-rush-hour", &rush) && profile_load("nation", &nation) &&
@@ -260,8 +290,11 @@ static void every_shipped_profile_is_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_request_is_what_it_claims_to_be), cmocka_unit_test(a_seed_gives_one_pool),
-        cmocka_unit_test(lists_hold_what_the_pool_expects),      cmocka_unit_test(profiles_are_strict),
+        cmocka_unit_test(an_importer_takes_the_signed_lists),
+        cmocka_unit_test(every_request_is_what_it_claims_to_be),
+        cmocka_unit_test(a_seed_gives_one_pool),
+        cmocka_unit_test(lists_hold_what_the_pool_expects),
+        cmocka_unit_test(profiles_are_strict),
         cmocka_unit_test(every_shipped_profile_is_one),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
