@@ -8,7 +8,9 @@
 
 /* Changes since the last fold that fit memory: about 100 bytes each. */
 #define OVERLAY_RECORDS_MAX (UINT64_C(1) << 26)
-/* A fold is due from here on, or the log has grown to so many segments of 64 MiB. */
+/* A fold is due from so many subject changes on, or where so many segments (of 64 MiB) hold nothing that is in force:
+ * whatever changes again and again, points, rules and lists as well as subjects, the log stays below that and twice
+ * what is in force. */
 #define FOLD_RECORDS (UINT64_C(1) << 20)
 #define FOLD_SEGMENTS 16
 #define LOOKUP_DEPTH 4
@@ -18,6 +20,8 @@ static enum state_error apply(struct journal *journal, const struct log_record *
     enum state_error wrong = state_apply(&journal->state, record);
     if (wrong == STATE_OK && !store_take(journal->subjects, record))
         wrong = STATE_ERROR_FULL;
+    if (wrong == STATE_OK && !log_state_take(journal->live, record))
+        wrong = STATE_ERROR_MEMORY;
     return wrong;
 }
 
@@ -73,7 +77,8 @@ bool journal_open(const char *store, struct journal *out, char *error, size_t er
         snprintf(error, error_size, "%s: name too long", store);
         return false;
     }
-    if (!state_init(&out->state)) {
+    out->live = log_state_create();
+    if (!state_init(&out->state) || !out->live) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
@@ -98,6 +103,7 @@ void journal_close(struct journal *journal)
         log_writer_close(journal->log);
     if (journal->wake >= 0)
         close(journal->wake);
+    log_state_free(journal->live);
     state_free(&journal->state);
     memset(journal, 0, sizeof *journal);
     journal->wake = -1;
@@ -152,8 +158,9 @@ bool journal_folding(struct journal *journal)
         return true;
     store_info(journal->subjects, &subjects);
     log_writer_info(journal->log, &log);
-    bool due = subjects.overlay_records >= FOLD_RECORDS || log.segments >= FOLD_SEGMENTS;
-    return due && subjects.overlay_records > 0 && log.last > journal->fold_after;
+    uint64_t in_force = log_state_bytes_all(journal->live);
+    bool grown = log.bytes >= 2 * in_force + (uint64_t)FOLD_SEGMENTS * log.segment_bytes;
+    return (subjects.overlay_records >= FOLD_RECORDS || grown) && log.last > journal->fold_after;
 }
 
 /* The table that fold_commit put in force, told to what looks subjects up. */
@@ -190,12 +197,13 @@ void journal_fold_step(struct journal *journal, char *error, size_t error_size)
         fold_close(journal->fold);
     journal->fold = NULL;
     log_writer_info(journal->log, &log);
+    journal->fold_after = log.last;
     if (status == FOLD_DONE) {
         read_tables(journal);
         wake_dataplane(journal);
         journal->state.sequence = log.last;
     } else {
-        journal->fold_after = log.last + FOLD_RECORDS;
+        journal->fold_after += FOLD_RECORDS;
     }
 }
 

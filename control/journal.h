@@ -11,11 +11,12 @@ struct journal {
     struct state state;
     struct store *subjects; /* what the log and the table hold of subjects */
     struct lookup *lookup;
-    struct fold *fold; /* under way, or NULL */
+    struct log_state *live; /* what of the log is in force: the rest is what a fold would free */
+    struct fold *fold;      /* under way, or NULL */
     char store[256];
     int wake;            /* datagram socket */
     bool waiting;        /* appended and not committed */
-    uint64_t fold_after; /* a fold that failed is tried again when the log is beyond this sequence */
+    uint64_t fold_after; /* the next fold is due only when the log is beyond this sequence */
 };
 
 /* Opens the store (creating it where it is missing) and replays its log. `error` gets one line. */

@@ -1,4 +1,5 @@
 /* status.set_list, status.set_subjects, status.get, status.lists. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -15,22 +16,63 @@
 
 struct list_change {
     char uri[CREDENTIAL_URI_MAX + 1], issuer[CREDENTIAL_ISSUER_MAX + 1];
-    uint64_t index, ttl_s, life_s;
-    unsigned value;
+    uint64_t ttl_s, life_s;
+    uint32_t count;
+    uint64_t index_max;
+    uint8_t entries[SERVICE_ITEMS_MAX * STATUS_CHANGE_ENTRY_SIZE];
 };
+
+static void read_entry(const struct json_place *index, const struct json_place *value, struct list_change *out,
+                       struct json_problems *problems)
+{
+    uint64_t number = 0;
+    unsigned chosen = 0;
+    json_uint(index, 0, STATUS_LIST_ENTRIES_MAX - 1, &number, problems);
+    json_choice(value, status_value_names, &chosen, problems);
+    status_change_put(out->entries, out->count++, (uint32_t)number, (enum status_value)chosen);
+    if (number > out->index_max)
+        out->index_max = number;
+}
+
+/* Many entries at once: [{"index": …, "value": …}, …]. */
+static void read_entries(const struct json_place *entries, struct list_change *out, struct json_problems *problems)
+{
+    static const char *const known[] = {"index", "value", NULL};
+    if (!json_is_array(entries, problems))
+        return;
+    int items = cJSON_GetArraySize(entries->value);
+    if (items < 1 || items > SERVICE_ITEMS_MAX) {
+        json_refuse(problems, entries, "1 to %d entries are wanted", SERVICE_ITEMS_MAX);
+        return;
+    }
+    const cJSON *item;
+    cJSON_ArrayForEach(item, entries->value)
+    {
+        struct json_place place = json_item(entries, item, out->count);
+        if (!json_is_object(&place, problems))
+            return;
+        struct json_place index = json_member(&place, "index"), value = json_member(&place, "value");
+        json_known_members(&place, known, problems);
+        read_entry(&index, &value, out, problems);
+    }
+}
 
 static bool read_list_change(const struct json_place *params, struct list_change *out, struct json_problems *problems)
 {
-    static const char *const known[] = {"list", "index", "value", "issuer", "ttl", "life", NULL};
+    static const char *const known[] = {"list", "index", "value", "entries", "issuer", "ttl", "life", NULL};
+    static const char *const known_many[] = {"list", "entries", "issuer", "ttl", "life", NULL};
     struct json_place list = json_member(params, "list"), index = json_member(params, "index");
     struct json_place value = json_member(params, "value"), issuer = json_member(params, "issuer");
-    struct json_place ttl = json_member(params, "ttl"), life = json_member(params, "life");
+    struct json_place entries = json_member(params, "entries"), ttl = json_member(params, "ttl"),
+                      life = json_member(params, "life");
     memset(out, 0, sizeof *out);
-    json_known_members(params, known, problems);
+    json_known_members(params, entries.value ? known_many : known, problems);
     if (json_copy_text(&list, out->uri, sizeof out->uri, problems) && !out->uri[0])
         json_refuse(problems, &list, "is empty");
-    json_uint(&index, 0, STATUS_LIST_ENTRIES_MAX - 1, &out->index, problems);
-    json_choice(&value, status_value_names, &out->value, problems);
+    if (entries.value)
+        read_entries(&entries, out, problems);
+    else
+        read_entry(&index, &value, out, problems);
     if (issuer.value)
         json_copy_text(&issuer, out->issuer, sizeof out->issuer, problems);
     if (ttl.value)
@@ -38,33 +80,6 @@ static bool read_list_change(const struct json_place *params, struct list_change
     if (life.value)
         json_uint(&life, 1, UINT32_MAX, &out->life_s, problems);
     return problems->refused == 0;
-}
-
-/* The list with the entry set, in memory of its own that the next call takes again. A list that nobody signed begins
- * with every entry valid, as the operator's own. */
-static struct status_list changed_list(const struct state_list *known, const struct list_change *change, uint64_t now_s)
-{
-    static uint8_t bits[STATUS_LIST_BYTES_MAX];
-    struct status_list list = {
-        .entries = STATUS_LIST_ENTRIES_MAX, .ttl_s = LIST_TTL_DEFAULT_S, .exp_s = now_s + LIST_LIFE_DEFAULT_S};
-    memset(bits, 0, sizeof bits);
-    if (known) {
-        list = known->list;
-        memcpy(bits, known->bits, list.entries / 4);
-    } else {
-        snprintf(list.uri, sizeof list.uri, "%s", change->uri);
-        snprintf(list.issuer, sizeof list.issuer, "%s", change->issuer);
-    }
-    list.bits = bits;
-    list.iat_s = now_s;
-    if (change->ttl_s > 0)
-        list.ttl_s = (uint32_t)change->ttl_s;
-    if (change->life_s > 0)
-        list.exp_s = now_s + change->life_s;
-    unsigned shift = (unsigned)(change->index & 3) * 2;
-    uint8_t *byte = &bits[change->index >> 2];
-    *byte = (uint8_t)((*byte & ~(3u << shift)) | change->value << shift);
-    return list;
 }
 
 static bool append_list(struct service *service, const struct status_list *list, struct reply *reply)
@@ -125,28 +140,80 @@ cJSON *method_status_import_list(struct service *service, const struct json_plac
     return list_json(&list, clock_wall_s());
 }
 
+/* A list that nobody signed begins with every other entry valid, as the operator's own. */
+static bool append_new_list(struct service *service, const struct status_change *change, const char *issuer,
+                            struct reply *reply)
+{
+    static uint8_t bits[STATUS_LIST_BYTES_MAX];
+    struct status_list list = {.entries = STATUS_LIST_ENTRIES_MAX, .bits = bits};
+    memset(bits, 0, sizeof bits);
+    memcpy(list.uri, change->uri, sizeof list.uri);
+    snprintf(list.issuer, sizeof list.issuer, "%s", issuer);
+    bool fits = status_change_apply(change, &list, bits);
+    assert(fits && "indices were checked against the longest list");
+    return append_list(service, &list, reply);
+}
+
+static bool append_list_change(struct service *service, const struct status_change *change, struct reply *reply)
+{
+    static uint8_t room[STATUS_CHANGE_ENCODED_MAX(SERVICE_ITEMS_MAX)];
+    size_t size = status_change_encode(change, room, sizeof room);
+    assert(size > 0 && "every change fits its room");
+    return journal_append(&service->journal, LOG_LIST_CHANGE, (struct bytes){room, size}, reply->error,
+                          sizeof reply->error);
+}
+
+/* The change as the log has it. It makes the list as young as it is itself, and never older. */
+static struct status_change change_of(const struct list_change *asked, const struct state_list *known, uint64_t now_s)
+{
+    struct status_change change = {.iat_s = now_s,
+                                   .exp_s = now_s + LIST_LIFE_DEFAULT_S,
+                                   .ttl_s = LIST_TTL_DEFAULT_S,
+                                   .count = asked->count,
+                                   .entries = asked->entries};
+    memcpy(change.uri, asked->uri, sizeof change.uri);
+    if (known) {
+        change.iat_s = known->list.iat_s > now_s ? known->list.iat_s : now_s;
+        change.exp_s = known->list.exp_s;
+        change.ttl_s = known->list.ttl_s;
+    }
+    if (asked->life_s > 0)
+        change.exp_s = now_s + asked->life_s;
+    if (asked->ttl_s > 0)
+        change.ttl_s = (uint32_t)asked->ttl_s;
+    return change;
+}
+
 cJSON *method_status_set_list(struct service *service, const struct json_place *params, struct reply *reply)
 {
-    struct list_change change;
+    static struct list_change change;
+    const struct state *state = &service->journal.state;
     uint64_t now_s = clock_wall_s();
     if (!read_list_change(params, &change, &reply->problems))
         return NULL;
-    const struct state_list *known = state_list(&service->journal.state, change.uri);
-    struct json_place issuer = json_member(params, "issuer"), index = json_member(params, "index");
+    const struct state_list *known = state_list(state, change.uri);
+    struct json_place issuer = json_member(params, "issuer");
+    struct json_place place = json_member(params, json_member(params, "entries").value ? "entries" : "index");
     if (!known && !change.issuer[0])
         json_refuse(&reply->problems, &issuer, "the list is new: whose is it?");
     else if (known && change.issuer[0] && strcmp(change.issuer, known->list.issuer) != 0)
         json_refuse(&reply->problems, &issuer, "the list is %s's", known->list.issuer);
-    else if (known && change.index >= known->list.entries)
-        json_refuse(&reply->problems, &index, "the list has %u entries", known->list.entries);
+    else if (known && change.index_max >= known->list.entries)
+        json_refuse(&reply->problems, &place, "the list has %u entries", known->list.entries);
     if (reply->problems.refused > 0)
         return NULL;
-    struct status_list list = changed_list(known, &change, now_s);
-    if (!append_list(service, &list, reply))
+    struct status_change record = change_of(&change, known, now_s);
+    if (!(known ? append_list_change(service, &record, reply)
+                : append_new_list(service, &record, change.issuer, reply)))
         return NULL;
-    cJSON *result = list_json(&list, now_s);
-    cJSON_AddNumberToObject(result, "index", (double)change.index);
-    cJSON_AddStringToObject(result, "value", status_value_names[change.value]);
+    cJSON *result = list_json(&state_list(state, change.uri)->list, now_s);
+    const cJSON *index = json_member(params, "index").value, *value = json_member(params, "value").value;
+    if (index) {
+        cJSON_AddNumberToObject(result, "index", index->valuedouble);
+        cJSON_AddStringToObject(result, "value", value->valuestring);
+    } else {
+        cJSON_AddNumberToObject(result, "count", change.count);
+    }
     return result;
 }
 

@@ -183,6 +183,20 @@ static enum state_error apply_list(struct state *state, const struct log_record 
     return STATE_OK;
 }
 
+/* A log that was folded may begin with changes of a list that comes again later, with them in it. */
+static enum state_error apply_list_change(struct state *state, const struct log_record *record)
+{
+    struct status_change change;
+    if (!status_change_decode(record->payload, &change))
+        return STATE_ERROR_FORM;
+    struct state_list *place = find_list(state, change.uri);
+    if (place && !status_change_apply(&change, &place->list, place->bits))
+        return STATE_ERROR_FORM;
+    if (place)
+        place->sequence = record->sequence;
+    return STATE_OK;
+}
+
 static enum state_error apply_rules(struct state *state, const struct log_record *record)
 {
     uint8_t *program = malloc(record->payload.length + 1);
@@ -260,6 +274,9 @@ enum state_error state_apply(struct state *state, const struct log_record *recor
         break;
     case LOG_STATUS_LIST:
         error = apply_list(state, record);
+        break;
+    case LOG_LIST_CHANGE:
+        error = apply_list_change(state, record);
         break;
     case LOG_SUBJECT:
         error = apply_subjects(state, record->payload);

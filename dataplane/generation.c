@@ -237,6 +237,43 @@ static bool apply_list(struct generation_builder *b, struct bytes payload, char 
     return put(b->lists, &entry->entry, plain_entry_free, error, error_size);
 }
 
+/* The entry that a change may be made in: the builder's alone, which no generation shares; a copy where one does. */
+static struct list_entry *own_list(struct list_entry *entry)
+{
+    if (entry->entry.references == 1)
+        return entry;
+    size_t size = sizeof *entry + entry->list.entries / 4;
+    struct list_entry *copy = malloc(size);
+    if (copy) {
+        memcpy(copy, entry, size);
+        copy->list.bits = (const uint8_t *)(copy + 1);
+        copy->entry.references = 1;
+    }
+    return copy;
+}
+
+/* A log that was folded may begin with changes of a list that comes again later, with them in it. */
+static bool apply_list_change(struct generation_builder *b, struct bytes payload, char *error, size_t error_size)
+{
+    struct status_change change;
+    if (!status_change_decode(payload, &change))
+        return refuse(error, error_size, "status list change is malformed");
+    struct list_entry *known = (struct list_entry *)catalogue_find(b->lists, 0, change.uri);
+    if (!known)
+        return true;
+    struct list_entry *entry = own_list(known);
+    if (!entry)
+        return refuse(error, error_size, "out of memory");
+    bool fits = status_change_apply(&change, &entry->list, (uint8_t *)(entry + 1));
+    if (entry != known && fits) {
+        b->lists_changed = true;
+        return put(b->lists, &entry->entry, plain_entry_free, error, error_size);
+    }
+    if (entry != known)
+        free(entry);
+    return fits || refuse(error, error_size, "status list change goes beyond the list's end");
+}
+
 static void hold_rules(struct generation_builder *b, struct rules_held *held)
 {
     rules_release(b->rules);
@@ -289,6 +326,8 @@ bool generation_apply(struct generation_builder *b, const struct log_record *rec
         return apply_rules(b, record->payload, error, error_size);
     case LOG_STATUS_LIST:
         return apply_list(b, record->payload, error, error_size);
+    case LOG_LIST_CHANGE:
+        return apply_list_change(b, record->payload, error, error_size);
     case LOG_SUBJECT:
     case LOG_TABLE:
     case LOG_RULES_TEXT:

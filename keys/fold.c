@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "keys/changed_lists.h"
 #include "keys/filter_format.h"
 #include "keys/log_format.h"
 #include "keys/log_state.h"
@@ -31,6 +32,7 @@ struct fold {
     uint64_t log_bytes;    /* up to `covers` */
     uint64_t subjects;     /* records in the log */
     uint64_t last_subject; /* sequence */
+    bool keeps_table;      /* no subject change is beyond the table */
 
     enum phase phase;
     struct sorter *sorter;
@@ -80,6 +82,31 @@ static enum fold_status survey(struct fold *fold)
     return status == LOG_END ? FOLD_MORE : failed(fold, "%s", log_reader_error(fold->survey));
 }
 
+/* State is written again only where that frees a segment or more, and at least as much as is written. */
+static bool worth_rewriting(const struct fold *fold, uint64_t segments)
+{
+    return segments > 1 &&
+           fold->log_bytes >= 2 * log_state_bytes(fold->state, fold->covers) + fold->log_bytes / segments;
+}
+
+/* No subject change is to be folded: only the log may be worth writing anew. */
+static enum fold_status prepare_rewrite(struct fold *fold)
+{
+    struct log_segments segments;
+    int result = log_segments_list(fold->disk, &segments);
+    if (result < 0)
+        return failed(fold, "cannot list the log's segments: %s", strerror(-result));
+    free(segments.firsts);
+    if (!worth_rewriting(fold, segments.count)) {
+        failed(fold, "nothing to fold");
+        return FOLD_NOTHING;
+    }
+    fold->keeps_table = true;
+    fold->shape = (struct table_shape){.number = fold->table.number, .records = fold->table.records};
+    fold->phase = PHASE_READY;
+    return FOLD_MORE;
+}
+
 static enum fold_status prepare(struct fold *fold, const char *directory, uint64_t bulk)
 {
     fold->directory = strdup(directory);
@@ -97,16 +124,14 @@ static enum fold_status prepare(struct fold *fold, const char *directory, uint64
     enum fold_status status = survey(fold);
     if (status != FOLD_MORE)
         return status;
-    if (fold->last_subject <= fold->table.covers && bulk == 0) {
-        failed(fold, "nothing to fold");
-        return FOLD_NOTHING;
-    }
+    fold->progress.covers = fold->covers;
+    if (fold->last_subject <= fold->table.covers && bulk == 0)
+        return prepare_rewrite(fold);
     result = sorter_open(fold->disk, fold->subjects + bulk, SORT_BYTES, &fold->sorter);
     if (result == 0 && fold->table.number > 0)
         result = table_scan_open(fold->disk, &fold->identity, fold->table.number, &fold->old);
     if (result < 0)
         return failed(fold, "cannot open table %" PRIu64 ": %s", fold->table.number, strerror(-result));
-    fold->progress.covers = fold->covers;
     return FOLD_MORE;
 }
 
@@ -229,24 +254,55 @@ static enum fold_status writer_failed(struct fold *fold, const struct log_writer
     return failed(fold, "%s", log_writer_error(writer));
 }
 
-/* Appends again what is in force and would go with the old segments. Among rules the order counts: those that stay are
- * appended again too, lest an older set come after them. */
+struct again {
+    struct fold *fold;
+    struct log_writer *writer;
+};
+
+static bool append_list(void *context, struct bytes payload)
+{
+    const struct again *again = context;
+    return log_writer_append_again(again->writer, LOG_STATUS_LIST, payload) == LOG_OK;
+}
+
+/* Among rules the order counts: those that would stay are appended again too, lest an older set come after them. A list
+ * whose entries were changed waits for all its changes, the younger ones too: where they stay, they come before it. */
+static enum fold_status append_live(struct again *again, struct changed_lists *lists, const struct log_record *record)
+{
+    struct fold *fold = again->fold;
+    bool ordered = record->type == LOG_RULES || record->type == LOG_RULES_TEXT;
+    bool goes = record->sequence <= fold->covers;
+    if (goes || record->type == LOG_LIST_CHANGE) {
+        enum changed_lists_result result = changed_lists_take(lists, fold->state, record);
+        if (result == CHANGED_LISTS_OUT_OF_MEMORY)
+            return failed(fold, "out of memory");
+        if (result == CHANGED_LISTS_TAKEN)
+            return FOLD_MORE;
+    }
+    if ((ordered || goes) && log_state_live(fold->state, record) &&
+        log_writer_append_again(again->writer, record->type, record->payload) != LOG_OK)
+        return writer_failed(fold, again->writer);
+    return FOLD_MORE;
+}
+
+/* Appends again what is in force and would go with the old segments. */
 static enum fold_status append_state(struct fold *fold, struct log_writer *writer, uint64_t last)
 {
     struct log_reader *reader;
+    struct again again = {fold, writer};
     if (log_reader_open(fold->directory, &reader, fold->error, sizeof(fold->error)) != LOG_OK)
         return FOLD_FAILED;
-    enum fold_status result = FOLD_MORE;
+    struct changed_lists *lists = changed_lists_create();
+    enum fold_status result = lists ? FOLD_MORE : failed(fold, "out of memory");
     struct log_record record;
-    enum log_status status;
-    while (result == FOLD_MORE && (status = log_reader_next(reader, &record)) == LOG_OK && record.sequence <= last) {
-        bool ordered = record.type == LOG_RULES || record.type == LOG_RULES_TEXT;
-        if ((ordered || record.sequence <= fold->covers) && log_state_live(fold->state, &record) &&
-            log_writer_append_again(writer, record.type, record.payload) != LOG_OK)
-            result = writer_failed(fold, writer);
-    }
+    enum log_status status = LOG_OK;
+    while (result == FOLD_MORE && (status = log_reader_next(reader, &record)) == LOG_OK && record.sequence <= last)
+        result = append_live(&again, lists, &record);
     if (result == FOLD_MORE && status != LOG_OK && status != LOG_END)
         result = failed(fold, "%s", log_reader_error(reader));
+    if (result == FOLD_MORE && !changed_lists_each(lists, append_list, &again))
+        result = writer_failed(fold, writer);
+    changed_lists_free(lists);
     log_reader_close(reader);
     return result;
 }
@@ -272,9 +328,7 @@ enum fold_status fold_commit(struct fold *fold, struct log_writer *writer)
     struct log_table table = {.number = fold->shape.number, .covers = fold->covers, .records = fold->shape.records};
     struct log_writer_info info;
     log_writer_info(writer, &info);
-    /* State is written again only where that frees a segment or more, and at least as much as is written. */
-    uint64_t state_bytes = log_state_bytes(fold->state, fold->covers);
-    bool worth = info.segments > 1 && fold->log_bytes >= 2 * state_bytes + fold->log_bytes / info.segments;
+    bool worth = fold->keeps_table || worth_rewriting(fold, info.segments);
     table.state_from = worth ? info.last + 1 : info.first;
     if (worth)
         status = append_state(fold, writer, info.last);

@@ -1,6 +1,7 @@
 /* Folding: a new table from the one in force and the subject changes that the log holds beyond it, beside the running
- * writer and readers. Steps may run in a thread of their own, at whatever rate the caller grants; the commit belongs to
- * the writer's thread. The same makes a table from a bulk of records (chengmen store restore). */
+ * writer and readers. Where the log holds no such changes, but much else that is not in force any more, the table stays
+ * and only the log is written anew. Steps may run in a thread of their own, at whatever rate the caller grants; the
+ * commit belongs to the writer's thread. The same makes a table from a bulk of records (chengmen store restore). */
 #pragma once
 
 #include "keys/log.h"
@@ -12,7 +13,7 @@ enum fold_status {
     FOLD_MORE,
     FOLD_READY,   /* the table stands beside the old one; now fold_commit */
     FOLD_DONE,    /* it is in force */
-    FOLD_NOTHING, /* the log holds no subject change beyond the table */
+    FOLD_NOTHING, /* the log holds no subject change beyond the table, and little that could go */
     FOLD_FAILED,  /* fold_error says what; nothing has changed */
 };
 
@@ -27,7 +28,8 @@ enum fold_status fold_put(struct fold *fold, const struct subject_record *record
 #define FOLD_STEP_BYTES (1u << 20)
 enum fold_status fold_step(struct fold *fold);
 /* Puts the new table in force: LOG_TABLE is committed through the writer. Where it is worth while, everything but
- * subject changes is appended again before it and old segments go. Old tables' files go. */
+ * subject changes is appended again before it, lists with the changes of their entries applied, and old segments go.
+ * Old tables' files go. */
 enum fold_status fold_commit(struct fold *fold, struct log_writer *writer);
 
 struct fold_progress {

@@ -15,6 +15,8 @@ enum log_type {
     LOG_SUBJECT = 6,      /* one or more struct subject_record, back to back */
     LOG_TABLE = 7,        /* struct log_table: that table is in force, and subject changes up to `covers` are in it */
     LOG_RULES_TEXT = 8,   /* the JSON text of the LOG_RULES record that follows: for people, read by control alone */
+    LOG_LIST_CHANGE = 9,  /* status_change_encode: entries of the list of that uri. Where the log begins behind that
+                             list, the list comes again later with the change in it, and the change is left out */
 };
 
 /* The payload of LOG_TABLE, little-endian. Everything before LOG_TABLE that is neither a subject change nor older than
@@ -66,8 +68,10 @@ struct log_writer_info {
     uint64_t last;    /* last sequence that was given out; 0 in an empty store */
     uint64_t durable; /* last sequence that was committed */
     uint64_t segments;
-    bool space_low;     /* the next segment could not be reserved: free disk space before this one is full */
-    uint64_t cut_bytes; /* torn tail that recovery cut when this writer was opened; 0 where the log ended whole */
+    uint64_t bytes;         /* of the segments, what waits for commit included; all but the last taken for full */
+    uint32_t segment_bytes; /* a segment is full at this size */
+    bool space_low;         /* the next segment could not be reserved: free disk space before this one is full */
+    uint64_t cut_bytes;     /* torn tail that recovery cut when this writer was opened; 0 where the log ended whole */
 };
 void log_writer_info(const struct log_writer *log, struct log_writer_info *out);
 /* Begins a new segment after about that many bytes, for small stores. At most, and unless told, 64 MiB. */

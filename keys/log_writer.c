@@ -381,6 +381,8 @@ void log_writer_info(const struct log_writer *log, struct log_writer_info *out)
         .last = log->next - 1,
         .durable = log->durable,
         .segments = log->segments,
+        .bytes = (log->segments > 0 ? log->segments - 1 : 0) * log->segment_bytes + log->offset + log->waiting,
+        .segment_bytes = log->segment_bytes,
         .space_low = log->spare < 0,
         .cut_bytes = log->cut_bytes,
     };

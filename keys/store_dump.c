@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
+#include "keys/changed_lists.h"
 #include "keys/fold.h"
 #include "keys/log_state.h"
 #include "keys/merge.h"
@@ -35,6 +36,7 @@ struct transfer {
     struct disk *disk;
     struct store_identity identity;
     struct log_state *state;
+    struct changed_lists *lists;
     struct log_table table;
     uint64_t changes;
     uint64_t subjects;
@@ -103,8 +105,21 @@ static bool survey(struct transfer *t, const struct log_record *record, void *un
 static bool dump_state(struct transfer *t, const struct log_record *record, void *unused)
 {
     (void)unused;
+    switch (changed_lists_take(t->lists, t->state, record)) {
+    case CHANGED_LISTS_TAKEN:
+        return true;
+    case CHANGED_LISTS_OUT_OF_MEMORY:
+        return failed(t, "out of memory");
+    case CHANGED_LISTS_NOT_MEANT:
+        break;
+    }
     return !log_state_live(t->state, record) ||
            put_entry(t, (uint32_t)record->type, record->payload.data, record->payload.length);
+}
+
+static bool dump_list(void *context, struct bytes payload)
+{
+    return put_entry(context, LOG_STATUS_LIST, payload.data, payload.length);
 }
 
 static bool sort_changes(struct transfer *t, const struct log_record *record, void *to)
@@ -167,7 +182,8 @@ static bool dump_all(struct transfer *t)
         return failed(t, "table-%" PRIu64 ": %s", t->table.number, strerror(-result));
     struct dump_header header = {.magic = DUMP_MAGIC};
     memcpy(header.hash_key, t->identity.hash_key, sizeof(header.hash_key));
-    bool done = put(t, &header, sizeof(header)) && each_record(t, dump_state, NULL) && dump_subjects(t, scan);
+    bool done = put(t, &header, sizeof(header)) && each_record(t, dump_state, NULL) &&
+                changed_lists_each(t->lists, dump_list, t) && dump_subjects(t, scan);
     table_scan_close(scan);
     uint64_t sum = XXH3_64bits_digest(t->checksum);
     return done && put_entry(t, DUMP_END, &sum, sizeof(sum)) &&
@@ -191,10 +207,12 @@ bool store_tools_dump(const char *directory, FILE *out, uint64_t *subjects, char
         result = store_identity_read(t.disk, &t.identity);
     bool done = result < 0 ? failed(&t, "%s: %s", directory, strerror(-result)) : begin(&t);
     t.state = done ? log_state_create() : NULL;
-    if (done && !t.state)
+    t.lists = done ? changed_lists_create() : NULL;
+    if (done && (!t.state || !t.lists))
         done = failed(&t, "out of memory");
     done = done && dump_all(&t);
     *subjects = t.subjects;
+    changed_lists_free(t.lists);
     log_state_free(t.state);
     XXH3_freeState(t.checksum);
     disk_close(t.disk);

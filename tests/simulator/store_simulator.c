@@ -12,19 +12,25 @@
 
 #include "keys/fold.h"
 #include "keys/lookup.h"
+#include "keys/status_list.h"
 #include "tests/simulator/disk_sim.h"
 
 #define STEPS 2000
 #define SUBJECTS 300
+#define LISTS 3
+#define LIST_ENTRIES 64
 #define SEGMENT_BYTES 6000
 #define SEEDS_A_PROCESS 50 /* a crash leaks what the dead process had */
 #define READS 16
+#define ROOM 700 /* of a change's record */
 #define NO_OP 0
 
 /* One change as the script made it; its number is its place in the list plus one. */
 struct change {
-    uint32_t subject; /* SUBJECTS: rules */
+    uint32_t subject; /* SUBJECTS: rules; above: RULES + 1 + list */
     uint64_t version;
+    bool whole; /* of a list: all its entries */
+    uint8_t index, value;
 };
 
 static struct {
@@ -35,7 +41,8 @@ static struct {
     uint32_t step;
     struct log_writer *writer;
     uint64_t crashes, folds, failures, full;
-    bool armed; /* a crash or failure is to come */
+    unsigned list_share; /* of a hundred changes */
+    bool armed;          /* a crash or failure is to come */
     char error[256];
 } run;
 
@@ -84,11 +91,58 @@ static uint32_t model(uint32_t subject, uint32_t count)
     return latest;
 }
 
+struct list {
+    uint32_t op; /* the last change of it; NO_OP: there is none */
+    uint8_t bits[LIST_ENTRIES / 4];
+};
+
+/* The list after the first `count` changes. */
+static struct list model_list(uint32_t number, uint32_t count)
+{
+    struct list list = {.op = NO_OP};
+    for (uint32_t op = 1; op <= count; op++) {
+        const struct change *change = &run.changes[op - 1];
+        if (change->subject != SUBJECTS + 1 + number)
+            continue;
+        list.op = op;
+        if (change->whole)
+            memset(list.bits, change->value * 0x55, sizeof(list.bits));
+        unsigned shift = (change->index & 3u) * 2;
+        uint8_t *byte = &list.bits[change->index >> 2];
+        *byte = (uint8_t)((*byte & ~(3u << shift)) | (unsigned)change->value << shift);
+    }
+    return list;
+}
+
 /* What a reader found. */
 struct seen {
     uint32_t last;  /* highest change in the log */
     uint32_t rules; /* the change that the rules come from */
+    struct list lists[LISTS];
 };
+
+/* Lists carry the number of their last change as their time. */
+static uint32_t see_list(struct seen *seen, const struct log_record *record)
+{
+    struct status_list whole;
+    struct status_change change;
+    if (record->type == LOG_STATUS_LIST) {
+        if (!status_list_decode(record->payload, &whole) || whole.entries != LIST_ENTRIES)
+            wrong("a list is not in its form");
+        struct list *list = &seen->lists[whole.uri[0] - 'a'];
+        memcpy(list->bits, whole.bits, sizeof(list->bits));
+        return list->op = (uint32_t)whole.iat_s;
+    }
+    if (!status_change_decode(record->payload, &change))
+        wrong("a change of a list is not in its form");
+    struct list *list = &seen->lists[change.uri[0] - 'a'];
+    whole = (struct status_list){.entries = LIST_ENTRIES, .bits = list->bits};
+    memcpy(whole.uri, change.uri, sizeof(whole.uri));
+    if (list->op != NO_OP && !status_change_apply(&change, &whole, list->bits))
+        wrong("a change of a list does not fit it");
+    list->op = list->op != NO_OP ? (uint32_t)change.iat_s : NO_OP;
+    return (uint32_t)change.iat_s;
+}
 
 static void see(struct seen *seen, const struct log_record *record)
 {
@@ -97,6 +151,8 @@ static void see(struct seen *seen, const struct log_record *record)
         memcpy(&op, record->payload.data, sizeof(op));
         seen->rules = op;
     }
+    if (record->type == LOG_STATUS_LIST || record->type == LOG_LIST_CHANGE)
+        op = see_list(seen, record);
     for (size_t at = 0; record->type == LOG_SUBJECT && at < record->payload.length;
          at += sizeof(struct subject_record)) {
         struct subject_record subject;
@@ -166,6 +222,16 @@ static void compare(struct store *store, uint32_t count, bool damaged)
     lookup_close(lookup);
 }
 
+static void compare_lists(const struct seen *seen, uint32_t count)
+{
+    for (uint32_t i = 0; i < LISTS; i++) {
+        struct list expected = model_list(i, count);
+        const struct list *found = &seen->lists[i];
+        if (found->op != expected.op || memcmp(found->bits, expected.bits, sizeof(found->bits)) != 0)
+            wrong("list %u of change %u instead of %u, or with other entries", i, found->op, expected.op);
+    }
+}
+
 /* Reads the store as a dataplane that starts now; returns how many changes are in force. */
 static uint32_t check(bool rotten)
 {
@@ -190,6 +256,7 @@ static uint32_t check(bool rotten)
         compare(store, count, rotten);
         if (seen.rules != model(SUBJECTS, count))
             wrong("rules of change %u instead of %u", seen.rules, model(SUBJECTS, count));
+        compare_lists(&seen, count);
     }
     store_close(store);
     log_reader_close(reader);
@@ -230,21 +297,53 @@ static void restart(void)
     recover();
 }
 
-static void append(void)
+/* The next change's record, in `room`; returns its type. */
+static enum log_type make_change(uint8_t *room, struct bytes *payload)
 {
     struct change *change = &run.changes[run.made];
-    change->subject = disk_sim_random(20) ? (uint32_t)disk_sim_random(SUBJECTS) : SUBJECTS;
-    change->version = disk_sim_random(8) ? run.made + 1 : 1 + disk_sim_random(run.made + 1);
     uint32_t op = run.made + 1;
-    struct subject_record record = record_make(op);
-    uint8_t rules[700] = {0};
-    memcpy(rules, &op, sizeof(op));
-    struct bytes payload = {(const uint8_t *)&record, sizeof(record)};
-    if (change->subject == SUBJECTS)
-        payload = (struct bytes){rules, sizeof(op) + disk_sim_random(sizeof(rules) - sizeof(op))};
+    *change = (struct change){.version = disk_sim_random(8) ? op : 1 + disk_sim_random(op)};
+    change->subject = disk_sim_random(20) ? (uint32_t)disk_sim_random(SUBJECTS) : SUBJECTS;
+    if (disk_sim_random(100) < run.list_share)
+        change->subject = SUBJECTS + 1 + (uint32_t)disk_sim_random(LISTS);
+    payload->data = room;
+    if (change->subject == SUBJECTS) {
+        memset(room, 0, ROOM);
+        memcpy(room, &op, sizeof(op));
+        payload->length = sizeof(op) + disk_sim_random(ROOM - sizeof(op));
+        return LOG_RULES;
+    }
+    if (change->subject < SUBJECTS) {
+        struct subject_record record = record_make(op);
+        payload->length = sizeof(record);
+        memcpy(room, &record, sizeof(record));
+        return LOG_SUBJECT;
+    }
+    uint32_t number = change->subject - SUBJECTS - 1;
+    change->whole = disk_sim_random(30) == 0 || model_list(number, run.made).op == NO_OP;
+    change->index = (uint8_t)disk_sim_random(LIST_ENTRIES);
+    change->value = (uint8_t)disk_sim_random(4);
+    if (change->whole) {
+        struct list content = model_list(number, op);
+        struct status_list list = {
+            .uri = {(char)('a' + number)}, .issuer = "i", .iat_s = op, .entries = LIST_ENTRIES, .bits = content.bits};
+        payload->length = status_list_encode(&list, room, ROOM);
+        return LOG_STATUS_LIST;
+    }
+    uint8_t entry[STATUS_CHANGE_ENTRY_SIZE];
+    struct status_change entries = {.uri = {(char)('a' + number)}, .iat_s = op, .count = 1, .entries = entry};
+    status_change_put(entry, 0, change->index, (enum status_value)change->value);
+    payload->length = status_change_encode(&entries, room, ROOM);
+    return LOG_LIST_CHANGE;
+}
+
+static void append(void)
+{
+    uint8_t room[ROOM];
+    struct bytes payload;
+    enum log_type type = make_change(room, &payload);
     run.made++; /* a crash in the call may leave it behind */
-    enum log_status status =
-        log_writer_append(run.writer, change->subject == SUBJECTS ? LOG_RULES : LOG_SUBJECT, payload, NULL);
+    enum log_status status = log_writer_append(run.writer, type, payload, NULL);
     if (status == LOG_NO_SPACE) {
         run.made--;
         run.full++;
@@ -385,6 +484,7 @@ static void run_seed(uint64_t seed)
 {
     memset(&run, 0, sizeof(run));
     run.seed = seed;
+    run.list_share = seed % 4 == 0 ? 98 : 20; /* some logs have hardly anything but lists to fold */
     disk_sim_create(seed);
     disk_sim_short(seed % 2 ? 7 : 0);
     writer_open();

@@ -158,6 +158,59 @@ static void subject_records_are_checked(void **state)
     assert_false(subject_record_valid(&record));
 }
 
+static struct bytes encode_change(uint32_t count, const uint8_t *entries, uint8_t *room, size_t size)
+{
+    struct status_change change = {
+        .uri = "https://s/1", .iat_s = 20, .exp_s = 30, .ttl_s = 40, .count = count, .entries = entries};
+    return (struct bytes){room, status_change_encode(&change, room, size)};
+}
+
+static void a_change_of_entries_is_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    uint8_t entries[3 * STATUS_CHANGE_ENTRY_SIZE], room[256], bits[] = {0xe4, 0xe4}, before[] = {0xe4, 0xe4};
+    struct status_list list = {.uri = "https://s/1", .iat_s = 1, .exp_s = 2, .ttl_s = 3, .entries = 8, .bits = bits};
+    struct status_change change;
+    status_change_put(entries, 0, 0, STATUS_APPLICATION);
+    status_change_put(entries, 1, 8, STATUS_INVALID);
+    status_change_put(entries, 2, 7, STATUS_VALID);
+    assert_true(status_change_decode(encode_change(3, entries, room, sizeof room), &change));
+    assert_false(status_change_apply(&change, &list, bits)); /* the list has 8 entries */
+    assert_memory_equal(bits, before, sizeof bits);
+    assert_int_equal(list.iat_s, 1);
+    status_change_put(entries, 1, 0, STATUS_SUSPENDED);
+    assert_true(status_change_decode(encode_change(3, entries, room, sizeof room), &change));
+    assert_true(status_change_apply(&change, &list, bits));
+    static const enum status_value expected[] = {2, 1, 2, 3, 0, 1, 2, 0};
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(status_list_get(&list, i), expected[i]);
+    assert_int_equal(list.iat_s, 20);
+    assert_int_equal(list.exp_s, 30);
+    assert_int_equal(list.ttl_s, 40);
+    list.uri[0] = 'x';
+    assert_false(status_change_apply(&change, &list, bits));
+}
+
+static void a_change_has_one_form(void **state)
+{
+    (void)state;
+    static uint8_t entries[(STATUS_CHANGE_ENTRIES_MAX + 1) * STATUS_CHANGE_ENTRY_SIZE], room[sizeof entries + 1024];
+    struct status_change change;
+    struct bytes encoded = encode_change(1, entries, room, sizeof room);
+    assert_true(encoded.length <= STATUS_CHANGE_ENCODED_MAX(1));
+    for (size_t cut = 0; cut < encoded.length; cut++)
+        assert_false(status_change_decode((struct bytes){room, cut}, &change));
+    room[encoded.length] = 0;
+    assert_false(status_change_decode((struct bytes){room, encoded.length + 1}, &change));
+    assert_false(status_change_decode(encode_change(0, entries, room, sizeof room), &change));
+    assert_true(status_change_decode(encode_change(STATUS_CHANGE_ENTRIES_MAX, entries, room, sizeof room), &change));
+    assert_int_equal(change.count, STATUS_CHANGE_ENTRIES_MAX);
+    assert_false(
+        status_change_decode(encode_change(STATUS_CHANGE_ENTRIES_MAX + 1, entries, room, sizeof room), &change));
+    struct status_list list = {.uri = "u", .issuer = "i"};
+    assert_false(status_change_decode((struct bytes){room, status_list_encode(&list, room, sizeof room)}, &change));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +219,8 @@ int main(void)
         cmocka_unit_test(regions_cover_what_lies_in_them),
         cmocka_unit_test(points_round_trip),
         cmocka_unit_test(status_lists_are_read_from_the_low_bits),
+        cmocka_unit_test(a_change_of_entries_is_whole_or_not_at_all),
+        cmocka_unit_test(a_change_has_one_form),
         cmocka_unit_test(subject_keys_depend_on_everything),
         cmocka_unit_test(subject_records_are_checked),
     };

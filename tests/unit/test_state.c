@@ -106,6 +106,33 @@ static void a_list_is_replaced_by_its_uri(void **state)
     assert_null(state_list(&state_now, "c"));
 }
 
+static enum state_error change_list(const char *uri, uint32_t index, enum status_value value)
+{
+    uint8_t entry[STATUS_CHANGE_ENTRY_SIZE], room[STATUS_CHANGE_ENCODED_MAX(1)];
+    struct status_change change = {.iat_s = 7, .exp_s = 9, .count = 1, .entries = entry};
+    snprintf(change.uri, sizeof change.uri, "%s", uri);
+    status_change_put(entry, 0, index, value);
+    return apply(LOG_LIST_CHANGE, (struct bytes){room, status_change_encode(&change, room, sizeof room)});
+}
+
+static void entries_of_a_list_change(void **state)
+{
+    (void)state;
+    uint8_t room[256];
+    assert_int_equal(change_list("a", 0, STATUS_INVALID), STATE_OK); /* as in a log that was folded */
+    assert_null(state_list(&state_now, "a"));
+    assert_int_equal(apply(LOG_STATUS_LIST, encode_list("a", 1, room, sizeof room)), STATE_OK);
+    assert_int_equal(change_list("a", 7, STATUS_INVALID), STATE_OK);
+    const struct state_list *list = state_list(&state_now, "a");
+    assert_int_equal(status_list_get(&list->list, 0), STATUS_INVALID);
+    assert_int_equal(status_list_get(&list->list, 7), STATUS_INVALID);
+    assert_int_equal(list->list.iat_s, 7);
+    assert_int_equal(list->sequence, 3);
+    assert_int_equal(change_list("a", 8, STATUS_INVALID), STATE_ERROR_FORM);
+    assert_int_equal(apply(LOG_LIST_CHANGE, bytes_of_text("x")), STATE_ERROR_FORM);
+    assert_int_equal(state_list(&state_now, "a")->sequence, 3);
+}
+
 static void the_last_rules_are_kept_with_their_texts(void **state)
 {
     (void)state;
@@ -168,6 +195,7 @@ int main(void)
         TEST(points_come_change_and_go),
         TEST(a_key_is_replaced_by_its_kid),
         TEST(a_list_is_replaced_by_its_uri),
+        TEST(entries_of_a_list_change),
         TEST(the_last_rules_are_kept_with_their_texts),
         TEST(what_is_not_in_its_form_changes_nothing),
         TEST(a_full_state_still_takes_replacements),

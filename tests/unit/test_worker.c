@@ -261,6 +261,22 @@ static void the_fresher_state_decides(void **state)
     assert_int_equal(ask_status(0).reason, REASON_STATUS_ISSUER);
 }
 
+static void an_entry_changes_alone(void **state)
+{
+    (void)state;
+    uint8_t entries[2 * STATUS_CHANGE_ENTRY_SIZE], room[STATUS_CHANGE_ENCODED_MAX(2)];
+    struct status_change change = {
+        .uri = "https://s/1", .iat_s = WORLD_NOW_S, .ttl_s = 100, .count = 2, .entries = entries};
+    put_list(WORLD_NOW_S, 0, "CN-310000");
+    status_change_put(entries, 0, 0, STATUS_INVALID);
+    status_change_put(entries, 1, 3, STATUS_SUSPENDED);
+    world_apply(&world, LOG_LIST_CHANGE, (struct bytes){room, status_change_encode(&change, room, sizeof room)});
+    assert_int_equal(ask_status(0).reason, REASON_REVOKED);
+    assert_int_equal(ask_status(1).reason, REASON_REVOKED);
+    assert_int_equal(ask_status(2).colour, COLOUR_YELLOW);
+    assert_int_equal(ask_status(3).colour, COLOUR_YELLOW);
+}
+
 static void a_newer_record_wins(void **state)
 {
     (void)state;
@@ -379,6 +395,7 @@ int main(void)
         IN_A_NEW_WORLD(each_refusal_has_its_reason),
         IN_A_NEW_WORLD(keys_are_held_to_their_terms),
         IN_A_NEW_WORLD(the_fresher_state_decides),
+        IN_A_NEW_WORLD(an_entry_changes_alone),
         IN_A_NEW_WORLD(a_newer_record_wins),
         IN_A_NEW_WORLD(garbage_shown_is_denied),
         IN_A_NEW_WORLD(a_message_that_comes_again_gets_the_same_bytes),
