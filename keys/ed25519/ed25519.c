@@ -4,6 +4,7 @@
 #include "keys/ed25519/memory.h"
 #include "keys/ed25519/processor.h"
 #include "keys/ed25519/self_test.h"
+#include "keys/ed25519/table_x4.h"
 #include "keys/ed25519/table_x8.h"
 
 #include <assert.h>
@@ -76,31 +77,53 @@ static void choose_shapes(struct tables *tables)
     }
 }
 
-/* Returns NULL with a reason where this machine cannot do it. */
-static verify_path *choose_path(enum ed25519_engine engine, const char **why)
+static bool has_avx512(void)
 {
-    *why = NULL;
+#ifdef ED25519_HAS_AVX512
+    return processor_has_avx512_ifma();
+#else
+    return false;
+#endif
+}
+
+static bool has_avx2(void)
+{
+#ifdef ED25519_HAS_AVX2
+    return processor_has_avx2_fma();
+#else
+    return false;
+#endif
+}
+
+static enum ed25519_engine best_engine(void)
+{
+    return has_avx512() ? ED25519_AVX512 : has_avx2() ? ED25519_AVX2 : ED25519_PORTABLE;
+}
+
+/* Returns NULL, or why this machine or this build cannot do it. */
+static const char *choose_path(enum ed25519_engine engine, verify_path **path)
+{
+    *path = NULL;
     switch (engine) {
-    case ED25519_AUTO:
     case ED25519_AVX512:
 #ifdef ED25519_HAS_AVX512
-        if (processor_has_avx512_ifma())
-            return verify_avx512;
+        *path = verify_avx512;
 #endif
-        if (engine == ED25519_AUTO)
-            return verify_portable;
-        *why = "the processor has no AVX-512 IFMA";
-        return NULL;
+        return has_avx512() ? NULL : "the processor has no AVX-512 IFMA";
     case ED25519_AVX2:
-        *why = "there is no AVX2 path; ask for portable";
-        return NULL;
+#ifdef ED25519_HAS_AVX2
+        *path = verify_avx2;
+#endif
+        return has_avx2() ? NULL : "the processor has no AVX2 and FMA";
     case ED25519_PORTABLE:
-        return verify_portable;
+        *path = verify_portable;
+        return NULL;
     case ED25519_SODIUM:
         return NULL;
+    case ED25519_AUTO:
+        break;
     }
-    *why = "unknown engine";
-    return NULL;
+    return "unknown engine";
 }
 
 /* By the path in use, which so proves its tables too. */
@@ -109,6 +132,12 @@ static void build(const struct window_shape *shape, const struct curve_point *po
 #ifdef ED25519_HAS_AVX512
     if (state.engine == ED25519_AVX512) {
         table_build_x8(shape, point, entries);
+        return;
+    }
+#endif
+#ifdef ED25519_HAS_AVX2
+    if (state.engine == ED25519_AVX2) {
+        table_build_x4(shape, point, entries);
         return;
     }
 #endif
@@ -133,13 +162,12 @@ bool ed25519_start(enum ed25519_engine engine, char *error, size_t error_size)
         snprintf(error, error_size, "libsodium does not start");
         return false;
     }
-    const char *why;
-    state.path = choose_path(engine, &why);
+    state.engine = engine == ED25519_AUTO ? best_engine() : engine;
+    const char *why = choose_path(state.engine, &state.path);
     if (why) {
         snprintf(error, error_size, "%s", why);
         return false;
     }
-    state.engine = engine != ED25519_AUTO ? engine : state.path == verify_portable ? ED25519_PORTABLE : ED25519_AVX512;
     if (state.engine != ED25519_SODIUM && !build_base()) {
         snprintf(error, error_size, "no memory for the signature tables");
         return false;

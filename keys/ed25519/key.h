@@ -16,4 +16,5 @@ typedef void verify_path(const struct tables *tables, const struct ed25519_check
                          unsigned n);
 
 verify_path verify_portable;
+verify_path verify_avx2;
 verify_path verify_avx512;

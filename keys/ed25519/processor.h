@@ -16,3 +16,14 @@ static inline bool processor_has_avx512_ifma(void)
     return false;
 #endif
 }
+
+/* AVX2 and FMA, and an operating system that saves their registers. */
+static inline bool processor_has_avx2_fma(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+#else
+    return false;
+#endif
+}

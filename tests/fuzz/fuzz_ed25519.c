@@ -1,5 +1,5 @@
 /* The engine against libsodium on any bytes, within a burst of other signatures. The path is the best one, or the
- * portable one where the environment has CHENGMEN_ENGINE=portable.
+ * one that the environment names: CHENGMEN_ENGINE=avx512, avx2 or portable.
  *
  *   1 byte    bit 0: 0 key, signature and message as they stand; 1 what is added, byte by byte, to a signature that
  *             somebody made; bits 1-7: the place in the burst
@@ -26,21 +26,34 @@ static bool sodium_says(const uint8_t key[32], const struct ed25519_check *check
     return crypto_sign_verify_detached(check->signature, check->message, check->length, key) == 0;
 }
 
+static enum ed25519_engine engine_wanted(void)
+{
+    const char *name = getenv("CHENGMEN_ENGINE");
+    if (!name)
+        return ED25519_AUTO;
+    if (strcmp(name, "avx512") == 0)
+        return ED25519_AVX512;
+    if (strcmp(name, "avx2") == 0)
+        return ED25519_AVX2;
+    if (strcmp(name, "portable") == 0)
+        return ED25519_PORTABLE;
+    fprintf(stderr, "no such path: %s\n", name);
+    abort();
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
     struct case_random random = {1};
     char error[160];
-    const char *engine = getenv("CHENGMEN_ENGINE");
     if (sodium_init() < 0)
         abort();
     unsigned key_count = case_keys_make(&random, keys);
     case_nonces_make(&random);
     /* The smallest tables: a key is prepared for every input. */
     ed25519_configure(1, 0);
-    if (!ed25519_start(engine && strcmp(engine, "portable") == 0 ? ED25519_PORTABLE : ED25519_AUTO, error,
-                       sizeof error)) {
+    if (!ed25519_start(engine_wanted(), error, sizeof error)) {
         fprintf(stderr, "%s\n", error);
         abort();
     }
