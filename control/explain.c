@@ -21,15 +21,18 @@ enum step {
     STEP_SIGNATURE,
     STEP_TIMES,
     STEP_STATUS,
+    STEP_REPLAY,
     STEP_REGION,
     STEP_RULES,
     STEP_COUNT
 };
 
 static const char *const step_names[STEP_COUNT][2] = {
-    [STEP_REQUEST] = {"request", "请求"},     [STEP_FORM] = {"form", "格式"},   [STEP_KEY] = {"key", "密钥"},
-    [STEP_SIGNATURE] = {"signature", "签名"}, [STEP_TIMES] = {"times", "时间"}, [STEP_STATUS] = {"status", "状态"},
-    [STEP_REGION] = {"region", "地区互认"},   [STEP_RULES] = {"rules", "规则"},
+    [STEP_REQUEST] = {"request", "请求"},   [STEP_FORM] = {"form", "格式"},
+    [STEP_KEY] = {"key", "密钥"},           [STEP_SIGNATURE] = {"signature", "签名"},
+    [STEP_TIMES] = {"times", "时间"},       [STEP_STATUS] = {"status", "状态"},
+    [STEP_REPLAY] = {"replay", "重复出示"}, [STEP_REGION] = {"region", "地区互认"},
+    [STEP_RULES] = {"rules", "规则"},
 };
 
 /* Where a request that ended with `reason` ended; the numbers of reasons.def are grouped by stage. */
@@ -94,6 +97,15 @@ static void detail_status(const struct request *r, char *out)
              r->latest.has_record ? "subject has a record" : "no subject record");
 }
 
+static void detail_replay(const struct request *r, char *out)
+{
+    if (r->sighting.seen)
+        snprintf(out, DETAIL_SIZE, "shown in zone %" PRIu32 " %" PRIu32 " s before", r->sighting.zone,
+                 r->sighting.age_s);
+    else
+        snprintf(out, DETAIL_SIZE, "taken as shown nowhere else; --seen tells otherwise");
+}
+
 static void detail_of(enum step step, const struct request *r, char *out)
 {
     out[0] = 0;
@@ -113,6 +125,8 @@ static void detail_of(enum step step, const struct request *r, char *out)
         detail_times(r, out);
     else if (step == STEP_STATUS)
         detail_status(r, out);
+    else if (step == STEP_REPLAY)
+        detail_replay(r, out);
     else
         snprintf(out, DETAIL_SIZE, "%.*s", (int)r->credential.issuer.length, (const char *)r->credential.issuer.data);
 }
@@ -225,7 +239,7 @@ static void add_verdict(cJSON *object, const struct request *r, const struct rul
     cJSON_AddNumberToObject(object, "status_age", r->latest.age_s);
 }
 
-static void judge_fully(struct snapshot *snapshot, struct judge *judge, struct request *r)
+static void judge_fully(struct snapshot *snapshot, const struct sighting *seen, struct judge *judge, struct request *r)
 {
     struct subject_record record;
     uint8_t key[SUBJECT_KEY_SIZE];
@@ -233,6 +247,7 @@ static void judge_fully(struct snapshot *snapshot, struct judge *judge, struct r
     if (judge_credentials(judge, &r, 1) == 0)
         return;
     if (r->has_credential) {
+        r->sighting = *seen;
         judge_subject_key(judge, r, key);
         found = snapshot_subject(snapshot, key, &record);
     }
@@ -245,7 +260,7 @@ static void judge_fully(struct snapshot *snapshot, struct judge *judge, struct r
 static cJSON *tell(struct snapshot *snapshot, const struct explain_question *q, struct judge *judge, struct request *r)
 {
     const struct rule_set *rules = generation_rules(snapshot->generation, q->now_s);
-    judge_fully(snapshot, judge, r);
+    judge_fully(snapshot, &q->seen, judge, r);
     cJSON *object = cJSON_CreateObject();
     cJSON_AddItemToObject(object, "steps", steps_json(r, q->language));
     if (step_of(r->reason) == STEP_RULES) {

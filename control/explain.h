@@ -7,12 +7,14 @@
 #include "control/scan/chengmen_scan.h"
 #include "control/snapshot.h"
 #include "dataplane/reasons.h"
+#include "dataplane/replay.h"
 
 struct explain_question {
     const struct chengmen_scan_request *shown;
     uint32_t point;
     uint64_t now_s;
     uint32_t skew_s;
+    struct sighting seen; /* where the code was shown before: only the workers remember, so the asker tells */
     enum language language;
 };
 

@@ -17,17 +17,28 @@ static const char usage_begin[] =
     "An empty CODE asks without one.\n"
     "  --point N            the point that asks\n"
     "  --at TIME            decide as of then: seconds since 1970, +N, -N, a date-time; default now\n"
+    "  --seen ZONE,SECONDS  the code was shown in that zone so many seconds before; only the dataplane remembers\n"
     "  --store DIR          the store; default: that of --config\n"
     "  --config FILE        default $CHENGMEN_CONFIG or " CLI_CONFIG_DEFAULT "\n";
 static const char usage_end[] = "  --lang en|zh         language of the texts\n"
                                 "  --json               one JSON object\n"
                                 "exit code: 0 ALLOW or ALLOW_WITH_OBLIGATIONS, 1 another verdict, 2 usage\n";
 
-enum option_id { OPTION_POINT = 256, OPTION_AT, OPTION_STORE, OPTION_CONFIG, OPTION_LANG, OPTION_JSON, OPTION_HELP };
+enum option_id {
+    OPTION_POINT = 256,
+    OPTION_AT,
+    OPTION_SEEN,
+    OPTION_STORE,
+    OPTION_CONFIG,
+    OPTION_LANG,
+    OPTION_JSON,
+    OPTION_HELP
+};
 
 static const struct option options[] = {
     {"point", required_argument, NULL, OPTION_POINT},
     {"at", required_argument, NULL, OPTION_AT},
+    {"seen", required_argument, NULL, OPTION_SEEN},
     {"store", required_argument, NULL, OPTION_STORE},
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"lang", required_argument, NULL, OPTION_LANG},
@@ -45,6 +56,21 @@ struct arguments {
     bool has_point, json, help;
 };
 
+/* ZONE,SECONDS */
+static bool take_seen(const char *value, struct sighting *seen)
+{
+    char zone_text[16];
+    const char *comma = strchr(value, ',');
+    uint64_t zone, age_s;
+    if (!comma || (size_t)(comma - value) >= sizeof zone_text)
+        return false;
+    snprintf(zone_text, sizeof zone_text, "%.*s", (int)(comma - value), value);
+    if (!evidence_number(zone_text, REPLAY_ZONE_MAX, &zone) || !evidence_number(comma + 1, UINT16_MAX, &age_s))
+        return false;
+    *seen = (struct sighting){.seen = true, .zone = (uint32_t)zone, .age_s = (uint32_t)age_s};
+    return true;
+}
+
 static bool take_option(struct arguments *a, int option, const char *value)
 {
     uint64_t number;
@@ -55,6 +81,8 @@ static bool take_option(struct arguments *a, int option, const char *value)
         return a->has_point;
     case OPTION_AT:
         return time_from_text(value, (uint64_t)time(NULL), &a->question.now_s);
+    case OPTION_SEEN:
+        return take_seen(value, &a->question.seen);
     case OPTION_STORE:
         a->store = value;
         return true;

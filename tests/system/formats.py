@@ -129,7 +129,7 @@ def claims(issuer="CN-310000", kind=DYNAMIC, now=None, **change):
         city[9] = "tower"
     names = {"iss": 1, "sub": 2, "exp": 4, "nbf": 5, "iat": 6, "cti": 7, "status": 65535}
     city_names = {"class_": 1, "region": 2, "colour": 3, "proofing": 4, "needs_id": 5, "delegate": 6, "photo": 7,
-                  "roles": 8, "venue": 9, "arrival": 10, "occupation": 11}
+                  "roles": 8, "venue": 9, "arrival": 10, "occupation": 11, "extension": 99}
     for name, value in change.items():
         place, label = (out, names[name]) if name in names else (city, city_names[name])
         if value is None:

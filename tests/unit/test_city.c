@@ -110,13 +110,22 @@ static struct decision answer(const struct rule_set *rules, const struct facts *
                               void (*decide_rows)(const struct rule_set *, const struct facts *, struct decision *))
 {
     struct decision decision = {.verdict = VERDICT_REFER, .reason = REASON_REGION_NOT_ACCEPTED, .rule_id = ""};
+    if (!fact_present(facts, FACT_CREDENTIAL_ISSUER)) {
+        decide_rows(rules, facts, &decision);
+        return decision;
+    }
     switch (rule_set_equivalence(rules, facts->value[FACT_CREDENTIAL_ISSUER].text, facts->value[FACT_NOW].number)) {
     case EQUIVALENCE_EQUAL:
         decide_rows(rules, facts, &decision);
         break;
     case EQUIVALENCE_PENDING:
+        if (fact_present(facts, FACT_EVIDENCE_REGISTERED) && facts->value[FACT_EVIDENCE_REGISTERED].number != 0) {
+            decide_rows(rules, facts, &decision);
+            break;
+        }
         decision.verdict = VERDICT_NEED_EVIDENCE;
         decision.reason = REASON_REGION_PENDING;
+        decision.obligations = 1u << OBLIGATION_REGISTER;
         break;
     case EQUIVALENCE_NOT_ACCEPTED:
         break;
@@ -168,6 +177,9 @@ static void run_case(const struct rule_set *rules, const cJSON *one)
 {
     const char *name = cJSON_GetObjectItemCaseSensitive(one, "name")->valuestring;
     const cJSON *question, *expect = cJSON_GetObjectItemCaseSensitive(one, "expect");
+    /* What no fact says comes about in tests/system/cases_city.py only, where all cases go over packets. */
+    if (cJSON_GetObjectItemCaseSensitive(one, "shown"))
+        return;
     struct facts facts = facts_of(one);
     struct decision decided = answer(rules, &facts, decide), explained = answer(rules, &facts, explain);
     check_decision(name, &decided, expect);
