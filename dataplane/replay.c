@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #define WAYS 4
+#define CLOCK_LAG_S 60 /* of one worker behind another, or where the clock is put back */
 #define HUGE_PAGE ((size_t)2 << 20)
 
 /* The fingerprint is taken by compare and swap; the place follows and carries 8 bits of the fingerprint, so that a
@@ -80,16 +81,18 @@ static uint64_t place_of(uint64_t fingerprint, uint32_t point_index, uint32_t zo
            (fingerprint & 0xff);
 }
 
-/* Seconds since an entry was written; exact while it can matter, for it lives far shorter than 2^16 s. */
+/* Seconds since an entry was written; exact while it can matter, for it lives far shorter than 2^16 s. Another worker
+ * may have read the clock a moment later than this one: what seems to be of the near future was written just now. */
 static uint32_t age_of(uint64_t place, uint64_t now_s)
 {
-    return (uint32_t)((now_s - (place >> 48)) & 0xffff);
+    uint32_t age_s = (uint32_t)((now_s - (place >> 48)) & 0xffff);
+    return age_s > 0xffff - CLOCK_LAG_S ? 0 : age_s;
 }
 
 static struct sighting sighting_of(uint64_t place, uint64_t fingerprint, uint64_t now_s)
 {
-    if ((place & 0xff) != (fingerprint & 0xff)) /* it is being written by another worker this very moment */
-        return (struct sighting){.seen = true, .point_index = REPLAY_POINTS_MAX};
+    if (place == 0 || (place & 0xff) != (fingerprint & 0xff)) /* another worker writes it this very moment: elsewhere */
+        return (struct sighting){.seen = true, .point_index = REPLAY_POINTS_MAX, .zone = REPLAY_ZONE_MAX};
     return (struct sighting){.seen = true,
                              .point_index = place >> 28 & (REPLAY_POINTS_MAX - 1),
                              .zone = place >> 8 & REPLAY_ZONE_MAX,

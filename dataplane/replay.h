@@ -24,7 +24,7 @@ struct sighting {
     bool seen;   /* it was shown before; the rest says where and when */
     bool forgot; /* an entry that was still alive had to make room */
     uint32_t point_index;
-    uint32_t zone;
+    uint32_t zone; /* REPLAY_ZONE_MAX: another worker is shown it in this very moment, who knows where */
     uint32_t age_s;
 };
 

@@ -32,6 +32,24 @@ static void a_code_is_remembered_where_it_was_last(void **state)
     replay_free(replay);
 }
 
+/* Two workers read the clock one after the other, and it may be put back a little. */
+static void a_clock_that_lags_is_no_age(void **state)
+{
+    (void)state;
+    struct replay *replay = replay_new(4, 1); /* one bucket */
+    assert_false(note(replay, 1, 10, 100, NOW_S).seen);
+    struct sighting sighting = note(replay, 1, 11, 101, NOW_S - 1);
+    assert_int_equal(sighting.zone, 100);
+    assert_int_equal(sighting.age_s, 0);
+    for (uint64_t code = 2; code <= 4; code++)
+        assert_false(note(replay, code, 10, 100, NOW_S + code).seen);
+    /* The oldest makes room, not the one that seems to be of the future. */
+    assert_true(note(replay, 5, 10, 100, NOW_S + 3).forgot);
+    assert_true(note(replay, 4, 10, 100, NOW_S + 4).seen);
+    assert_false(note(replay, 1, 10, 100, NOW_S + 4).seen);
+    replay_free(replay);
+}
+
 static void issuers_do_not_share_their_numbers(void **state)
 {
     (void)state;
@@ -74,14 +92,14 @@ static void bounds_of_point_and_zone_hold(void **state)
 struct racer {
     struct replay *replay;
     uint32_t point;
-    uint8_t told[RACE_CODES];
+    struct sighting told[RACE_CODES];
 };
 
 static void *race(void *context)
 {
     struct racer *racer = context;
     for (uint64_t code = 0; code < RACE_CODES; code++)
-        racer->told[code] = note(racer->replay, code + 1, racer->point, racer->point, NOW_S).seen;
+        racer->told[code] = note(racer->replay, code + 1, racer->point, racer->point, NOW_S);
     return NULL;
 }
 
@@ -97,8 +115,14 @@ static void of_two_workers_one_is_told(void **state)
     }
     for (unsigned i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
-    for (unsigned code = 0; code < RACE_CODES; code++)
-        assert_true(racers[0].told[code] || racers[1].told[code]);
+    for (unsigned code = 0; code < RACE_CODES; code++) {
+        assert_true(racers[0].told[code].seen || racers[1].told[code].seen);
+        /* Where the other's place is not written yet, the zone is one that nobody has: never the asker's own, or none.
+         */
+        for (unsigned i = 0; i < 2; i++)
+            if (racers[i].told[code].seen && racers[i].told[code].zone != REPLAY_ZONE_MAX)
+                assert_int_equal(racers[i].told[code].zone, 2 - i);
+    }
     replay_free(replay);
 }
 
@@ -106,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_code_is_remembered_where_it_was_last),
+        cmocka_unit_test(a_clock_that_lags_is_no_age),
         cmocka_unit_test(issuers_do_not_share_their_numbers),
         cmocka_unit_test(the_oldest_is_forgotten_first_and_told),
         cmocka_unit_test(bounds_of_point_and_zone_hold),
