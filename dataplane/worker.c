@@ -2,12 +2,7 @@
 #include "dataplane/worker.h"
 
 #include "dataplane/clock.h"
-
-/* Decision numbers grow and are never given twice: the start time, a count, the worker. 2^23 a second on average would
- * have to be spent before a restart could meet an earlier number. */
-#define DECISION_WORKER_BITS 5
-#define DECISION_SECOND_BITS 23
-static_assert(CONFIG_WORKERS_MAX <= 1 << DECISION_WORKER_BITS, "a worker's number fits");
+#include "dataplane/decision_number.h"
 
 /* When a refused point may come back: spread over a few seconds, so that they do not all return at once. */
 #define MAX_AGE_BASE_S 1
@@ -32,7 +27,7 @@ void worker_init(struct worker *w, const struct worker_terms *terms)
     w->park = terms->park;
     w->judge.skew_s = terms->config->skew_s;
     w->judge.replay = terms->replay;
-    w->next_decision = clock_wall_s() << DECISION_SECOND_BITS;
+    w->next_decision = decision_count_of(clock_wall_s());
     w->next_message_id = (uint16_t)clock_monotonic_ns();
 }
 
@@ -236,7 +231,7 @@ static void judge(struct worker *w, struct request *open[], unsigned n, uint64_t
 
 static void number_decision(struct worker *w, struct request *r)
 {
-    r->decision_number = w->next_decision++ << DECISION_WORKER_BITS | w->number;
+    r->decision_number = decision_number(w->next_decision++, w->number);
     count(&w->counters.verdicts[r->decision.verdict], 1);
 }
 
@@ -407,6 +402,8 @@ unsigned worker_step(struct worker *w)
     uint64_t now_ns = clock_monotonic_ns();
     w->judge.generation = publisher_read(w->publisher);
     w->judge.now_s = clock_wall_s();
+    if (w->next_decision < decision_count_of(w->judge.now_s))
+        w->next_decision = decision_count_of(w->judge.now_s);
     const struct rule_set *rules = w->judge.generation ? generation_rules(w->judge.generation, w->judge.now_s) : NULL;
     w->ruleset_version = rules ? rule_set_version(rules) : 0;
     if (park_count(w->park) > 0 || lookup_pending(w->lookup) > 0)
