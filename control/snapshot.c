@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LOOKUP_DEPTH 4
@@ -10,6 +11,33 @@ static bool refuse(char *error, size_t error_size, const char *directory, const 
 {
     snprintf(error, error_size, "%s: %s", directory, what);
     return false;
+}
+
+static void free_rules(struct snapshot_rules *rules)
+{
+    rule_set_free(rules->rules);
+    free(rules->text);
+}
+
+/* Keeps what the generation forgets: rule sets that another has taken the place of, and their texts. */
+static void keep_rules(struct snapshot *s, const struct log_record *record)
+{
+    char ignored[128];
+    if (record->type == LOG_RULES_TEXT) {
+        free(s->rules_text);
+        s->rules_text = strndup((const char *)record->payload.data, record->payload.length);
+        return;
+    }
+    struct rule_set *rules = rule_set_load(record->payload, ignored, sizeof ignored);
+    if (!rules)
+        return;
+    if (s->rules_count == LOG_RULES_KEPT) {
+        free_rules(&s->rules[0]);
+        memmove(&s->rules[0], &s->rules[1], (LOG_RULES_KEPT - 1) * sizeof s->rules[0]);
+        s->rules_count--;
+    }
+    s->rules[s->rules_count++] = (struct snapshot_rules){record->sequence, rules, s->rules_text};
+    s->rules_text = NULL;
 }
 
 static bool read_log(struct snapshot *s, const char *directory, char *error, size_t error_size)
@@ -21,6 +49,8 @@ static bool read_log(struct snapshot *s, const char *directory, char *error, siz
     while ((status = log_reader_next(s->log, &record)) == LOG_OK) {
         bool taken = generation_apply(s->builder, &record, ignored, sizeof ignored) && store_take(s->store, &record);
         s->records_refused += !taken;
+        if (record.type == LOG_RULES || record.type == LOG_RULES_TEXT)
+            keep_rules(s, &record);
     }
     if (status != LOG_END)
         return refuse(error, error_size, directory, log_reader_error(s->log));
@@ -67,7 +97,18 @@ void snapshot_close(struct snapshot *s)
         log_reader_close(s->log);
     if (s->store)
         store_close(s->store);
+    for (uint32_t i = 0; i < s->rules_count; i++)
+        free_rules(&s->rules[i]);
+    free(s->rules_text);
     memset(s, 0, sizeof *s);
+}
+
+const struct snapshot_rules *snapshot_rules(const struct snapshot *s, uint32_t version)
+{
+    for (uint32_t i = s->rules_count; i > 0; i--)
+        if (rule_set_version(s->rules[i - 1].rules) == version)
+            return &s->rules[i - 1];
+    return NULL;
 }
 
 enum lookup_status snapshot_subject(struct snapshot *s, const uint8_t key[SUBJECT_KEY_SIZE], struct subject_record *out)

@@ -59,15 +59,20 @@ static void note_sighting(struct judge *judge, struct request *r, const struct r
         r->sighting.seen = false;
 }
 
-void judge_state(struct judge *judge, struct request *r, const struct subject_record *record)
+void judge_state_by(struct judge *judge, struct request *r, const struct subject_record *record,
+                    const struct rule_set *rules)
 {
     r->latest.has_record = record && !(record->flags & SUBJECT_REMOVED);
     if (r->latest.has_record)
         r->subject = *record;
     status_conclude(r, judge->now_s);
-    const struct rule_set *rules = generation_rules(judge->generation, judge->now_s);
     note_sighting(judge, r, rules);
     verdict_decide(r, rules, judge->now_s);
+}
+
+void judge_state(struct judge *judge, struct request *r, const struct subject_record *record)
+{
+    judge_state_by(judge, r, record, generation_rules(judge->generation, judge->now_s));
 }
 
 void judge_without_state(struct request *r, enum reason why)

@@ -24,5 +24,8 @@ void judge_subject_key(const struct judge *judge, const struct request *r, uint8
 /* Latest state, the same code shown elsewhere, region, rules. `record` is NULL where the store has none. Ends the
  * request. */
 void judge_state(struct judge *judge, struct request *r, const struct subject_record *record);
+/* The same by a rule set of the caller's choice; NULL is none in force. */
+void judge_state_by(struct judge *judge, struct request *r, const struct subject_record *record,
+                    const struct rule_set *rules);
 /* The same where the store could not say: `why` is STATUS_TIMEOUT, STATUS_DAMAGED or STATUS_BUSY. */
 void judge_without_state(struct request *r, enum reason why);

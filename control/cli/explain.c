@@ -1,4 +1,4 @@
-#include "control/explain.h"
+#include "control/cli/explain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,26 +8,47 @@
 #include "control/cli/commands.h"
 #include "control/cli/evidence.h"
 #include "control/config_json.h"
+#include "control/document.h"
 #include "control/times.h"
+#include "dataplane/decision_number.h"
+
+#define ANSWER_SIZE_MAX (1u << 20)
 
 static const char usage_begin[] =
     "usage: chengmen explain CODE|-|@FILE --point N [options]\n"
+    "       chengmen explain --answer FILE|- [CODE --point N] [options]\n"
+    "       chengmen explain --questions FILE|- [options]\n"
     "Shows every step of the decision on a code and where it ended, by the dataplane's own code and the store's "
     "state.\n"
     "An empty CODE asks without one.\n"
     "  --point N            the point that asks\n"
     "  --at TIME            decide as of then: seconds since 1970, +N, -N, a date-time; default now\n"
+    "  --decision N         the decision with this number: as of its second\n"
+    "  --answer FILE|-      an answer to explain, as chengmen scan --json printed it: as of its decision, by the "
+    "rules\n"
+    "                       it names; with CODE decided again and compared, else told with the text of its row;\n"
+    "                       an answer of explain --json carries facts, which the rows are asked about again\n"
+    "  --rules-version N    decide by this version of the rules; the store holds the last 16 applied\n"
     "  --seen ZONE,SECONDS  the code was shown in that zone so many seconds before; only the dataplane remembers\n"
+    "  --questions FILE|-   a JSON object a line: {\"point\", \"code\", \"pass\", \"at\", \"evidence\": {as facts are "
+    "named},\n"
+    "                       \"seen\": {\"zone\", \"age\"}}; prints a JSON object each, for rules apply --replay\n"
     "  --store DIR          the store; default: that of --config\n"
     "  --config FILE        default $CHENGMEN_CONFIG or " CLI_CONFIG_DEFAULT "\n";
-static const char usage_end[] = "  --lang en|zh         language of the texts\n"
-                                "  --json               one JSON object\n"
-                                "exit code: 0 ALLOW or ALLOW_WITH_OBLIGATIONS, 1 another verdict, 2 usage\n";
+static const char usage_end[] =
+    "  --lang en|zh         language of the texts\n"
+    "  --json               one JSON object\n"
+    "exit code: 0 ALLOW or ALLOW_WITH_OBLIGATIONS, 1 another verdict or a refusal, 2 usage\n"
+    "with --answer and CODE: 0 the same answer again, 1 another\n";
 
 enum option_id {
     OPTION_POINT = 256,
     OPTION_AT,
+    OPTION_DECISION,
+    OPTION_ANSWER,
+    OPTION_RULES_VERSION,
     OPTION_SEEN,
+    OPTION_QUESTIONS,
     OPTION_STORE,
     OPTION_CONFIG,
     OPTION_LANG,
@@ -38,7 +59,11 @@ enum option_id {
 static const struct option options[] = {
     {"point", required_argument, NULL, OPTION_POINT},
     {"at", required_argument, NULL, OPTION_AT},
+    {"decision", required_argument, NULL, OPTION_DECISION},
+    {"answer", required_argument, NULL, OPTION_ANSWER},
+    {"rules-version", required_argument, NULL, OPTION_RULES_VERSION},
     {"seen", required_argument, NULL, OPTION_SEEN},
+    {"questions", required_argument, NULL, OPTION_QUESTIONS},
     {"store", required_argument, NULL, OPTION_STORE},
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"lang", required_argument, NULL, OPTION_LANG},
@@ -51,9 +76,10 @@ static const struct option options[] = {
 struct arguments {
     struct evidence_arguments evidence;
     struct explain_question question;
+    struct explain_record recorded;
     struct operator_config config;
-    const char *store, *config_path;
-    bool has_point, json, help;
+    const char *store, *config_path, *answer_path, *questions_path;
+    bool has_point, has_at, json, help;
 };
 
 /* ZONE,SECONDS */
@@ -71,18 +97,38 @@ static bool take_seen(const char *value, struct sighting *seen)
     return true;
 }
 
+static bool take_version(const char *value, struct explain_question *question)
+{
+    uint64_t number;
+    question->has_version = evidence_number(value, UINT32_MAX, &number);
+    question->version = question->has_version ? (uint32_t)number : 0;
+    return question->has_version;
+}
+
 static bool take_option(struct arguments *a, int option, const char *value)
 {
     uint64_t number;
     switch (option) {
     case OPTION_POINT:
         a->has_point = evidence_number(value, UINT32_MAX, &number);
-        a->question.point = (uint32_t)number;
+        a->question.point = a->has_point ? (uint32_t)number : 0;
         return a->has_point;
     case OPTION_AT:
+        a->has_at = true;
         return time_from_text(value, (uint64_t)time(NULL), &a->question.now_s);
+    case OPTION_DECISION:
+        a->question.has_number = true;
+        return evidence_number(value, UINT64_MAX, &a->question.number);
+    case OPTION_ANSWER:
+        a->answer_path = value;
+        return true;
+    case OPTION_RULES_VERSION:
+        return take_version(value, &a->question);
     case OPTION_SEEN:
         return take_seen(value, &a->question.seen);
+    case OPTION_QUESTIONS:
+        a->questions_path = value;
+        return true;
     case OPTION_STORE:
         a->store = value;
         return true;
@@ -103,6 +149,12 @@ static bool take_option(struct arguments *a, int option, const char *value)
     }
 }
 
+static bool complain(const char *what)
+{
+    fprintf(stderr, "chengmen explain: %s\n", what);
+    return false;
+}
+
 static bool read_arguments(struct arguments *a, int argc, char **argv)
 {
     optind = 0;
@@ -114,11 +166,41 @@ static bool read_arguments(struct arguments *a, int argc, char **argv)
         if (a->help)
             return true;
     }
-    if (optind != argc - 1 || !a->has_point) {
-        fputs("chengmen explain: one CODE and --point are wanted\n", stderr);
+    bool shown = optind == argc - 1;
+    if (optind < argc - 1 || (shown && a->questions_path))
+        return complain("too many arguments");
+    if (shown && !a->has_point)
+        return complain("which point asks? --point N");
+    if (!shown && !a->answer_path && !a->questions_path)
+        return complain("one CODE and --point are wanted, or --answer, or --questions");
+    if (shown)
+        a->question.shown = &a->evidence.request;
+    return !shown || evidence_code(&a->evidence, argv[optind]);
+}
+
+/* The recorded answer says which decision is meant, and by which rules it was made. */
+static bool read_answer(struct arguments *a)
+{
+    struct json_problems problems = {0};
+    struct explain_question *q = &a->question;
+    size_t length;
+    char *text = cli_read_file(a->answer_path, ANSWER_SIZE_MAX, &length);
+    if (!text)
         return false;
+    explain_record_read((struct bytes){(const uint8_t *)text, length}, &a->recorded, &problems);
+    free(text);
+    if (!document_report(a->answer_path, &problems))
+        return false;
+    q->recorded = &a->recorded;
+    if (!q->has_number && a->recorded.has_number) {
+        q->has_number = true;
+        q->number = a->recorded.number;
     }
-    return evidence_code(&a->evidence, argv[optind]);
+    if (!q->has_version && a->recorded.has_version) {
+        q->has_version = true;
+        q->version = a->recorded.version;
+    }
+    return true;
 }
 
 /* Where the store is: said outright, or by the configuration, which also says how far clocks may differ. */
@@ -137,40 +219,16 @@ static bool find_store(struct arguments *a)
     return true;
 }
 
-static void print_row(const cJSON *row)
+static int tell(const struct arguments *a, const cJSON *told)
 {
-    const char *error = cli_text(row, "error");
-    printf("    %-6s %-16s %s%s%s\n", cli_text(row, "table"), cli_text(row, "rule"), cli_text(row, "result"),
-           error && *error ? ": " : "", error ? error : "");
-}
-
-static void print_for_people(const cJSON *told)
-{
-    const cJSON *item;
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(told, "steps"))
-    {
-        const char *detail = cli_text(item, "detail");
-        printf("%-10s %-12s %s\n", cli_text(item, "step"), cli_text(item, "result"), detail ? detail : "");
-    }
-    if (cJSON_GetObjectItemCaseSensitive(told, "facts"))
-        puts("\nfacts");
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(told, "facts"))
-    {
-        char *value = cJSON_PrintUnformatted(item);
-        printf("    %-26s %s\n", item->string, value ? value : "");
-        free(value);
-    }
-    if (cJSON_GetObjectItemCaseSensitive(told, "rows"))
-        puts("\nrows tried");
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(told, "rows")) print_row(item);
-    printf("\n%s, %s, %s: %s\n", cli_text(told, "verdict"), cli_text(told, "colour"), cli_text(told, "reason"),
-           cli_text(told, "text"));
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(told, "obligations"))
-        printf("obligation  %s\n", item->valuestring);
-    if (cJSON_GetObjectItemCaseSensitive(told, "until"))
-        printf("until       %s\n", cli_text(told, "until"));
-    if (cJSON_GetObjectItemCaseSensitive(told, "rule"))
-        printf("rule        %s of rule set %.0f\n", cli_text(told, "rule"), cli_number(told, "ruleset_version"));
+    const cJSON *recorded = cJSON_GetObjectItemCaseSensitive(told, "recorded");
+    if (a->json)
+        cli_print_json(told);
+    else
+        explain_print(told, a->question.language);
+    if (recorded)
+        return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(recorded, "same")) ? CLI_OK : CLI_REFUSED;
+    return strncmp(cli_text(told, "verdict"), "ALLOW", 5) == 0 ? CLI_OK : CLI_REFUSED;
 }
 
 static int answer(struct arguments *a)
@@ -179,25 +237,23 @@ static int answer(struct arguments *a)
     char error[512];
     if (!ed25519_start(ED25519_AUTO, error, sizeof error) || !snapshot_open(&snapshot, a->store, error, sizeof error))
         return cli_refuse("%s", error);
-    cJSON *told = explain(&snapshot, &a->question, error, sizeof error);
+    int code;
+    if (a->questions_path) {
+        code = explain_questions(&snapshot, &a->question, a->questions_path);
+    } else {
+        cJSON *told = explain(&snapshot, &a->question, error, sizeof error);
+        code = told ? tell(a, told) : cli_refuse("%s", error);
+        cJSON_Delete(told);
+    }
     snapshot_close(&snapshot);
     ed25519_stop();
-    if (!told)
-        return cli_refuse("%s", error);
-    if (a->json)
-        cli_print_json(told);
-    else
-        print_for_people(told);
-    bool opens = strncmp(cli_text(told, "verdict"), "ALLOW", 5) == 0;
-    cJSON_Delete(told);
-    return opens ? CLI_OK : CLI_REFUSED;
+    return code;
 }
 
 int cli_explain(int argc, char **argv)
 {
     static struct arguments a;
     a.question.now_s = (uint64_t)time(NULL);
-    a.question.shown = &a.evidence.request;
     if (!read_arguments(&a, argc, argv)) {
         fputs("try: chengmen explain --help\n", stderr);
         return CLI_USAGE;
@@ -206,5 +262,11 @@ int cli_explain(int argc, char **argv)
         printf("%s%s%s", usage_begin, evidence_help, usage_end);
         return CLI_OK;
     }
-    return find_store(&a) ? answer(&a) : CLI_REFUSED;
+    if ((a.answer_path && !read_answer(&a)) || !find_store(&a))
+        return CLI_REFUSED;
+    if (a.question.has_number && !a.has_at)
+        a.question.now_s = decision_second(a.question.number);
+    int code = answer(&a);
+    explain_record_free(&a.recorded);
+    return code;
 }

@@ -80,12 +80,15 @@ class Peer:
         message.raw = packet.data
         return message
 
-    def ask(self, code, number=None, kind=CON, **evidence):
+    def ask(self, code, number=None, kind=CON, transmissions=1, **evidence):
         """Shows a code; the verdict as an Answer. The message around it is checked."""
         message_id = self.city.next_id()
         number = message_id if number is None else number
         token = os.urandom(4)
-        message = self.exchange(post_v(message_id, request(number, code, **evidence), kind, token))
+        data = post_v(message_id, request(number, code, **evidence), kind, token)
+        message = None
+        for _ in range(transmissions):
+            message = message or self.exchange(data)
         expect(message is not None, "no answer")
         expect_equal(message.code, "2.05", "code of the answer")
         expect_equal(message.token, token, "token of the answer")
