@@ -1,5 +1,6 @@
 #include "dataplane/follower.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,10 +17,14 @@ struct follower {
     struct publisher *publisher;
     struct oscore *oscore;
     struct store *store;
+    struct store *store_before; /* in force until the first generation from `store` is */
     struct generation_builder *builder;
     struct log_reader *log;
-    bool caught_up; /* the log was read to its end once since it was opened */
+    bool published; /* a generation from `store` */
+    bool complete;  /* log and table were read to their end once since they were opened */
     struct follower_state state;
+    pthread_mutex_t shown_lock;
+    struct follower_state shown; /* to other threads */
 };
 
 struct follower *follower_new(const struct config *config, struct publisher *publisher, struct oscore *oscore)
@@ -31,43 +36,51 @@ struct follower *follower_new(const struct config *config, struct publisher *pub
     memcpy(f->seal_path, config->seal_key, sizeof f->seal_path);
     f->publisher = publisher;
     f->oscore = oscore;
+    pthread_mutex_init(&f->shown_lock, NULL);
     return f;
 }
 
+/* What comes next begins anew: the log, and with it the store, the keys, the points. What is in force stays so. */
 static void close_log(struct follower *f)
 {
     if (f->log)
         log_reader_close(f->log);
     if (f->builder)
         generation_builder_free(f->builder);
+    if (f->store && f->published)
+        f->store_before = f->store;
+    else if (f->store)
+        store_close(f->store);
     f->log = NULL;
     f->builder = NULL;
+    f->store = NULL;
+    f->published = f->complete = false;
     f->state.reading = false;
 }
 
 void follower_free(struct follower *f)
 {
     close_log(f);
-    if (f->store)
-        store_close(f->store);
+    if (f->store_before)
+        store_close(f->store_before);
     if (f->seal_key)
         seal_key_close(f->seal_key);
+    pthread_mutex_destroy(&f->shown_lock);
     free(f);
 }
 
-/* A log that is opened again is read from its beginning into a new builder; what is in force stays so meanwhile. */
 static bool open_log(struct follower *f)
 {
-    int error = f->store ? 0 : store_open(f->directory, OVERLAY_RECORDS_MAX, &f->store);
+    int error = store_open(f->directory, OVERLAY_RECORDS_MAX, &f->store);
     if (error != 0) {
         f->store = NULL;
         snprintf(f->state.error, sizeof f->state.error, "store: %s", strerror(-error));
         return false;
     }
     f->builder = generation_builder_new(store_identity(f->store)->hash_key);
-    f->caught_up = false;
     if (!f->builder) {
         snprintf(f->state.error, sizeof f->state.error, "out of memory");
+        close_log(f);
         return false;
     }
     if (log_reader_open(f->directory, &f->log, f->state.error, sizeof f->state.error) != LOG_OK) {
@@ -88,18 +101,59 @@ static bool unseal_point(struct follower *f, struct point *point)
     return f->seal_key && point_unseal(point, f->seal_key);
 }
 
-/* The security contexts follow the points; a context that was there already goes on with its window. */
+static bool put_context(struct follower *f, const struct point *in, enum oscore_change *change)
+{
+    struct point point = *in;
+    *change = unseal_point(f, &point) ? oscore_put(f->oscore, &point) : OSCORE_INVALID;
+    explicit_bzero(&point, sizeof point);
+    return *change != OSCORE_INVALID && *change != OSCORE_DUPLICATE && *change != OSCORE_FULL;
+}
+
+/* The security contexts follow the points; a context that was there already goes on with its window. While a log is
+ * read anew below a generation in force they wait: what it says first may have been over long ago. */
 static bool take_context(struct follower *f, const struct log_record *record)
 {
     struct point point;
+    enum oscore_change change;
     struct cbor_reader in = cbor_read(record->payload);
+    if (!f->complete && f->state.generations > 0)
+        return true;
     if (record->type == LOG_POINT_REMOVE)
         oscore_remove(f->oscore, (uint32_t)cbor_take_uint(&in));
-    if (record->type != LOG_POINT || !point_decode(record->payload, &point))
-        return true;
-    enum oscore_change change = unseal_point(f, &point) ? oscore_put(f->oscore, &point) : OSCORE_INVALID;
-    explicit_bzero(&point, sizeof point);
-    return change != OSCORE_INVALID && change != OSCORE_DUPLICATE && change != OSCORE_FULL;
+    return record->type != LOG_POINT || !point_decode(record->payload, &point) || put_context(f, &point, &change);
+}
+
+static bool is_known(const void *context, uint32_t point_id)
+{
+    return generation_builder_point(context, point_id);
+}
+
+/* A name that another point has still becomes free when that one gets its own, so this one loses what it had. */
+static void try_context(void *context, const struct point *point)
+{
+    struct follower *f = context;
+    enum oscore_change change;
+    if (!put_context(f, point, &change) && change == OSCORE_DUPLICATE)
+        oscore_remove(f->oscore, point->id);
+}
+
+static void renew_context(void *context, const struct point *point)
+{
+    struct follower *f = context;
+    enum oscore_change change;
+    if (put_context(f, point, &change))
+        return;
+    if (!f->state.error[0])
+        snprintf(f->state.error, sizeof f->state.error, "a point's security context cannot be used");
+    f->state.records_refused++;
+}
+
+/* The contexts of the points as they are now that the log was read anew. */
+static void renew_contexts(struct follower *f)
+{
+    oscore_remove_unless(f->oscore, is_known, f->builder);
+    generation_each_point(f->builder, try_context, f);
+    generation_each_point(f->builder, renew_context, f);
 }
 
 static void take_record(struct follower *f, const struct log_record *record)
@@ -146,6 +200,10 @@ static bool publish(struct follower *f)
     }
     publisher_swap(f->publisher, next); /* every worker has left the generation before */
     store_release(f->store);
+    if (f->store_before)
+        store_close(f->store_before);
+    f->store_before = NULL;
+    f->published = true;
     if (f->oscore)
         oscore_reclaim(f->oscore);
     f->state.sequence = next->sequence;
@@ -153,26 +211,49 @@ static bool publish(struct follower *f)
     return true;
 }
 
-bool follower_step(struct follower *f)
+/* Everything is read before anything is in force, log and table: half of it would be another state of the city. */
+static bool step(struct follower *f)
 {
     if (!f->log && !open_log(f))
         return false;
-    bool more = take_records(f);
-    /* Everything is read before anything is in force: half of the log would be another state of the city. */
-    f->caught_up = f->caught_up || (f->state.reading && !more);
-    if (!f->caught_up || !f->state.reading)
-        return more;
-    bool changed = false;
-    if (!more)
+    bool more = take_records(f), changed = false;
+    if (!f->state.reading)
+        return false;
+    bool at_end = !more;
+    if (at_end)
         more = store_step(f->store, &changed);
+    if (!f->complete && !(at_end && store_complete(f->store))) {
+        if (changed) /* nobody has seen what it replaces */
+            store_release(f->store);
+        return more;
+    }
+    if (!f->complete && f->oscore && f->state.generations > 0)
+        renew_contexts(f);
+    f->complete = true;
     if (changed || generation_changed(f->builder))
         return publish(f) && more;
     return more;
 }
 
-void follower_state(const struct follower *f, struct follower_state *out)
+static void show(struct follower *f)
 {
-    *out = f->state;
-    if (f->store)
-        store_info(f->store, &out->store);
+    if (f->store_before || f->store)
+        store_info(f->store_before ? f->store_before : f->store, &f->state.store);
+    pthread_mutex_lock(&f->shown_lock);
+    f->shown = f->state;
+    pthread_mutex_unlock(&f->shown_lock);
+}
+
+bool follower_step(struct follower *f)
+{
+    bool more = step(f);
+    show(f);
+    return more;
+}
+
+void follower_state(struct follower *f, struct follower_state *out)
+{
+    pthread_mutex_lock(&f->shown_lock);
+    *out = f->shown;
+    pthread_mutex_unlock(&f->shown_lock);
 }

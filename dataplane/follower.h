@@ -24,4 +24,5 @@ struct follower_state {
 /* Reads what the log holds beyond the last step, up to a bound, and publishes. Returns true where there may be more at
  * once. */
 bool follower_step(struct follower *follower);
-void follower_state(const struct follower *follower, struct follower_state *out);
+/* As of the end of the last step. From any thread. */
+void follower_state(struct follower *follower, struct follower_state *out);

@@ -342,6 +342,20 @@ bool generation_changed(const struct generation_builder *b)
     return b->changed;
 }
 
+void generation_each_point(const struct generation_builder *b, void (*visit)(void *context, const struct point *point),
+                           void *context)
+{
+    for (uint32_t slot = 0; slot < b->points->slots_used; slot++)
+        if (b->points->slots[slot])
+            visit(context, &((const struct point_entry *)b->points->slots[slot])->point);
+}
+
+const struct point *generation_builder_point(const struct generation_builder *b, uint32_t id)
+{
+    const struct point_entry *found = (const struct point_entry *)catalogue_find(b->points, 0, &id);
+    return found ? &found->point : NULL;
+}
+
 /* The part for the next generation: the last one's where nothing changed, else a new clone. */
 static bool share(struct catalogue **last, const struct catalogue *work, bool *changed)
 {

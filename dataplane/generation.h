@@ -47,6 +47,11 @@ bool generation_apply(struct generation_builder *builder, const struct log_recor
                       size_t error_size);
 /* True where records went in since the last build that the workers do not see yet. */
 bool generation_changed(const struct generation_builder *builder);
+/* Calls `visit` for every point that went in and was not removed. */
+void generation_each_point(const struct generation_builder *builder,
+                           void (*visit)(void *context, const struct point *point), void *context);
+/* The point, or NULL. */
+const struct point *generation_builder_point(const struct generation_builder *builder, uint32_t id);
 /* The next generation; NULL where memory is out, and then the builder may be asked again. */
 struct generation *generation_build(struct generation_builder *builder, const struct store_view *subjects);
 /* Frees a generation that no reader holds any more, and the parts that no other generation shares. Store thread only.

@@ -42,6 +42,9 @@ enum oscore_change {
 /* Adds or replaces the point's context. A point whose alg is POINT_OSCORE_NONE loses it. */
 enum oscore_change oscore_put(struct oscore *oscore, const struct point *point);
 enum oscore_change oscore_remove(struct oscore *oscore, uint32_t point_id);
+/* Removes the contexts of points that are not wanted any more, all of them. */
+void oscore_remove_unless(struct oscore *oscore, bool (*wanted)(const void *context, uint32_t point_id),
+                          const void *context);
 /* Wipes contexts that were replaced or removed. Call when every worker has passed a quiescent state since. */
 void oscore_reclaim(struct oscore *oscore);
 uint32_t oscore_count(const struct oscore *oscore);

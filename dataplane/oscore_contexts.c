@@ -256,6 +256,17 @@ enum oscore_change oscore_remove(struct oscore *o, uint32_t point_id)
     return OSCORE_ADDED;
 }
 
+void oscore_remove_unless(struct oscore *o, bool (*wanted)(const void *context, uint32_t point_id), const void *context)
+{
+    for (uint32_t head = 0; head <= o->point_mask; head++)
+        for (uint32_t *link = &o->points[head]; *link != CONTEXT_NONE;) {
+            if (wanted(context, o->contexts[*link].point))
+                link = &o->contexts[*link].next;
+            else
+                retire(o, link); /* the next one stands at `link` then */
+        }
+}
+
 void oscore_reclaim(struct oscore *o)
 {
     while (o->limbo != CONTEXT_NONE) {

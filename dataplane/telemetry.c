@@ -12,7 +12,7 @@
 
 static struct worker *const *all_workers;
 static unsigned all_worker_count;
-static const struct follower *the_follower;
+static struct follower *the_follower;
 
 static uint64_t sum(size_t offset)
 {
@@ -82,7 +82,7 @@ static int info_handler(const char *command, const char *parameters, struct rte_
     return 0;
 }
 
-void telemetry_start(struct worker *const workers[], unsigned worker_count, const struct follower *follower)
+void telemetry_start(struct worker *const workers[], unsigned worker_count, struct follower *follower)
 {
     all_workers = workers;
     all_worker_count = worker_count;

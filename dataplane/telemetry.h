@@ -5,4 +5,4 @@
 #include "dataplane/worker.h"
 
 /* Registers the commands. What it is given is read for as long as the process lives. */
-void telemetry_start(struct worker *const workers[], unsigned worker_count, const struct follower *follower);
+void telemetry_start(struct worker *const workers[], unsigned worker_count, struct follower *follower);

@@ -19,6 +19,7 @@ struct store {
     struct store_identity identity;
     uint64_t overlay_records_max;
     struct log_table wanted; /* the last that the log named; number 0: none */
+    uint64_t absent;         /* the table of that number was not there when it was wanted */
 
     struct overlay *overlay;
     struct table *table;
@@ -124,13 +125,20 @@ bool store_take(struct store *store, const struct log_record *record)
     return true;
 }
 
-/* A table that cannot be opened comes into force all the same: what it should say is not known, so nothing is. */
+/* A table that cannot be opened comes into force all the same: what it should say is not known, so nothing is. But one
+ * whose file is gone may have been replaced, and then the log goes on to say so: it gets a second chance. */
 static bool open_table(struct store *store)
 {
     struct table *table = calloc(1, sizeof(*table));
     if (!table)
         return false;
-    if (table_file_open(store->disk, &store->identity, store->wanted.number, &table->file, &table->shape) < 0) {
+    int result = table_file_open(store->disk, &store->identity, store->wanted.number, &table->file, &table->shape);
+    if (result == -ENOENT && store->absent != store->wanted.number) {
+        store->absent = store->wanted.number;
+        free(table);
+        return true;
+    }
+    if (result < 0) {
         table->file = -1;
         table->shape = (struct table_shape){
             .number = store->wanted.number, .covers = store->wanted.covers, .version_max = UINT64_MAX};
@@ -193,7 +201,8 @@ bool store_step(struct store *store, bool *changed)
     case PHASE_IDLE:
         if (store->unreleased || store->wanted.number == in_force || !open_table(store))
             return false;
-        store->phase = PHASE_FILTER;
+        if (store->next_table)
+            store->phase = PHASE_FILTER;
         return true;
     case PHASE_FILTER:
         read_filter(store);
@@ -203,6 +212,11 @@ bool store_step(struct store *store, bool *changed)
         return !*changed;
     }
     return false;
+}
+
+bool store_complete(const struct store *store)
+{
+    return store->wanted.number == (store->table ? store->table->shape.number : 0);
 }
 
 struct store_view store_view(const struct store *store)

@@ -41,6 +41,9 @@ bool store_take(struct store *store, const struct log_record *record);
 /* At the end of the log: a bounded piece of the work of bringing a new table into force. Returns true while there is
  * more; *changed says that store_view gives a new view now. */
 bool store_step(struct store *store, bool *changed);
+/* False while the table that the log named last is not in force yet: of a store that was just opened, the view is not
+ * to be published before. */
+bool store_complete(const struct store *store);
 struct store_view store_view(const struct store *store);
 /* Frees what the last new view replaced, and what insertions replaced. Every worker has passed a quiescent state since
  * the new view was published. Without it no further table comes into force. */

@@ -373,6 +373,36 @@ static void folding_keeps_the_last_rules(void **state)
     log_state_free(live);
 }
 
+/* A table that a fold replaced and removed while its reader was on the way to it is not a damaged one. */
+static void a_table_that_was_replaced_is_passed_over(void **state)
+{
+    (void)state;
+    struct log_record record;
+    struct store_info info;
+    change(0, 100, 1);
+    fold();
+    do
+        assert_int_equal(log_reader_next(reader, &record), LOG_OK);
+    while (store_take(store, &record) && record.type != LOG_TABLE);
+    change(100, 200, 1);
+    fold();
+    bool changed, more = store_step(store, &changed);
+    store_info(store, &info);
+    assert_true(more && !changed && !info.table_damaged);
+    assert_false(store_complete(store));
+    follow();
+    assert_true(store_complete(store));
+    expect(0, 200, 1);
+    change(200, 300, 1);
+    fold();
+    char name[128];
+    snprintf(name, sizeof(name), "%s/table-3", directory);
+    assert_int_equal(unlink(name), 0);
+    follow(); /* but one that is gone for good is */
+    store_info(store, &info);
+    assert_true(info.table_damaged);
+}
+
 static void nothing_to_fold_is_told(void **state)
 {
     (void)state;
@@ -405,10 +435,15 @@ static void a_full_overlay_is_not_believed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(overlay_and_tables_agree),       TEST(removed_is_absent),
-        TEST(a_late_change_does_not_win),     TEST(tables_change_under_reads),
-        TEST(damage_is_never_an_answer),      TEST(state_outlives_its_segment),
-        TEST(nothing_to_fold_is_told),        TEST(folding_keeps_the_last_rules),
+        TEST(overlay_and_tables_agree),
+        TEST(removed_is_absent),
+        TEST(a_late_change_does_not_win),
+        TEST(tables_change_under_reads),
+        TEST(damage_is_never_an_answer),
+        TEST(state_outlives_its_segment),
+        TEST(a_table_that_was_replaced_is_passed_over),
+        TEST(nothing_to_fold_is_told),
+        TEST(folding_keeps_the_last_rules),
         TEST(a_full_overlay_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

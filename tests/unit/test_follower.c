@@ -1,0 +1,231 @@
+/* The store thread's work: what it publishes, and when. The workers are simulated; log, table and filter are real. */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dataplane/follower.h"
+#include "keys/fold.h"
+#include "keys/lookup.h"
+#include "keys/seal.h"
+
+#define DEPTH 8
+#define SUBJECTS 3000
+
+static char directory[64];
+static char line[512];
+static struct config config;
+static struct log_writer *writer;
+static struct seal_key *seal_key;
+static struct publisher *publisher;
+static struct oscore *oscore;
+static struct follower *follower;
+static struct lookup *lookup;
+
+static int begin(void **state)
+{
+    (void)state;
+    snprintf(directory, sizeof(directory), "/tmp/chengmen-follower-XXXXXX");
+    if (!mkdtemp(directory))
+        return -1;
+    memset(&config, 0, sizeof(config));
+    snprintf(config.store, sizeof(config.store), "%s/store", directory);
+    snprintf(config.seal_key, sizeof(config.seal_key), "%s/seal.key", directory);
+    seal_key = seal_key_open(config.seal_key, SEAL_MAY_CREATE, line, sizeof(line));
+    publisher = publisher_new(1);
+    oscore = oscore_create(64, 1);
+    follower = follower_new(&config, publisher, oscore);
+    if (!seal_key || !oscore || !follower || lookup_open(DEPTH, &lookup) != 0 ||
+        log_writer_open(config.store, &writer, line, sizeof(line)) != LOG_OK)
+        return -1;
+    return lookup_start_thread(lookup);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    lookup_close(lookup);
+    publisher_free(publisher);
+    follower_free(follower);
+    oscore_destroy(oscore);
+    seal_key_close(seal_key);
+    log_writer_close(writer);
+    char command[96];
+    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    return system(command);
+}
+
+static void append(enum log_type type, const void *payload, size_t size)
+{
+    assert_int_equal(log_writer_append(writer, type, (struct bytes){payload, size}, NULL), LOG_OK);
+}
+
+static void commit(void)
+{
+    assert_int_equal(log_writer_commit(writer), LOG_OK);
+}
+
+static struct subject_record make(uint32_t subject, uint64_t version)
+{
+    struct subject_record record = {.version = version, .colour = COLOUR_RED};
+    memcpy(record.key, &subject, sizeof(subject));
+    return record;
+}
+
+static void put_subjects(uint32_t count, uint64_t version)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct subject_record record = make(i, version);
+        append(LOG_SUBJECT, &record, sizeof(record));
+    }
+    commit();
+}
+
+/* A point whose secret is of this number, at the kid of that one. */
+static void put_point(uint32_t id, uint8_t kid, uint8_t secret)
+{
+    uint8_t room[POINT_ENCODED_MAX];
+    struct point point = {.id = id, .venue = "v", .venue_class = "mall"};
+    point.oscore = (struct point_oscore){.alg = POINT_OSCORE_CHACHA20,
+                                         .master_secret = {secret},
+                                         .master_secret_size = 16,
+                                         .point_id = {kid},
+                                         .point_id_size = 4,
+                                         .appliance_id_size = 1};
+    assert_true(point_seal(&point, seal_key));
+    append(LOG_POINT, room, point_encode(&point, room, sizeof(room)));
+}
+
+static void remove_point(uint32_t id)
+{
+    uint8_t room[9];
+    struct cbor_writer out = cbor_write(room, sizeof(room));
+    cbor_put_uint(&out, id);
+    append(LOG_POINT_REMOVE, room, cbor_written(&out).length);
+}
+
+static void fold(void)
+{
+    struct fold *folding;
+    enum fold_status status;
+    if (fold_open(config.store, &folding, line, sizeof(line)) != FOLD_MORE)
+        fail_msg("%s", line);
+    while ((status = fold_step(folding)) == FOLD_MORE)
+        ;
+    if (status != FOLD_READY || fold_commit(folding, writer) != FOLD_DONE)
+        fail_msg("%d %s", status, fold_error(folding));
+    fold_close(folding);
+}
+
+static enum lookup_status look(const struct generation *g, uint32_t subject, uint64_t *version)
+{
+    struct subject_record wanted = make(subject, 1);
+    struct lookup_result result;
+    result.status = lookup_start(lookup, &g->subjects, wanted.key, subject, &result.record);
+    if (result.status == LOOKUP_PENDING) {
+        lookup_submit(lookup);
+        while (lookup_reap(lookup, &g->subjects, &result, 1) == 0)
+            ;
+    }
+    *version = result.record.version;
+    return result.status;
+}
+
+static const struct generation *in_force(void)
+{
+    return publisher_read(publisher);
+}
+
+static void follow(void)
+{
+    struct follower_state state;
+    while (follower_step(follower))
+        ;
+    follower_state(follower, &state);
+    assert_string_equal(state.error, "");
+    assert_true(state.reading);
+    assert_int_equal(state.records_refused, 0);
+}
+
+/* A red subject whose record is in the table is red from the first verdict on. */
+static void nothing_is_in_force_before_the_table_is(void **state)
+{
+    (void)state;
+    uint64_t version;
+    log_writer_set_segment_bytes(writer, 4096); /* so that the log holds few of them after the fold */
+    put_subjects(SUBJECTS, 1);
+    fold();
+    unsigned steps = 0;
+    for (bool more = true; more; steps++) {
+        more = follower_step(follower);
+        if (!in_force())
+            continue;
+        for (uint32_t i = 0; i < SUBJECTS; i += 100)
+            assert_int_equal(look(in_force(), i, &version), LOOKUP_FOUND);
+    }
+    assert_true(steps > 1);
+    assert_non_null(in_force());
+}
+
+/* A fold took the log away below the reader: what is in force stays until all is read again, and what went meanwhile is
+ * gone. */
+static void a_reader_left_behind_starts_again(void **state)
+{
+    (void)state;
+    uint64_t version, last[200] = {0};
+    log_writer_set_segment_bytes(writer, 4096);
+    put_point(1, 11, 1);
+    put_point(2, 22, 2);
+    put_point(3, 33, 3);
+    put_point(4, 44, 4);
+    put_subjects(200, 1);
+    follow();
+    assert_int_equal(oscore_count(oscore), 4);
+    uint64_t before = in_force()->sequence;
+
+    remove_point(1);
+    put_point(2, 77, 5); /* in the end 2 and 3 have each other's name */
+    put_point(3, 22, 6);
+    put_point(2, 33, 5);
+    put_point(5, 55, 5);
+    put_subjects(200, 2);
+    fold();
+    put_subjects(50, 3);
+    struct log_writer_info info;
+    log_writer_info(writer, &info);
+    assert_true(info.first > before + 1);
+    struct follower_state seen;
+    for (unsigned i = 0; i < 1000; i++) {
+        follower_step(follower);
+        const struct generation *g = in_force();
+        for (uint32_t subject = 0; subject < 200; subject++) { /* no state comes back that was over */
+            assert_int_equal(look(g, subject, &version), LOOKUP_FOUND);
+            assert_in_range(version, last[subject], 3);
+            last[subject] = version;
+        }
+        follower_state(follower, &seen);
+        if (seen.sequence == info.last)
+            break;
+    }
+    follow();
+    assert_int_equal(in_force()->sequence, info.last);
+    uint32_t index;
+    assert_null(generation_point(in_force(), 1, &index));
+    assert_non_null(generation_point(in_force(), 5, &index));
+    assert_int_equal(oscore_count(oscore), 4); /* 2, 3, 4 and 5 */
+    put_subjects(1, 4);                        /* and it goes on */
+    follow();
+    assert_int_equal(look(in_force(), 0, &version), LOOKUP_FOUND);
+    assert_int_equal(version, 4);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(nothing_is_in_force_before_the_table_is),
+        TEST(a_reader_left_behind_starts_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
