@@ -42,7 +42,13 @@ int disk_truncate(struct disk *disk, int file, uint64_t size);
 /* Transfers in the background, one at a time in each place, for whoever has other work meanwhile. File and memory stay
  * the disk's until disk_end, which waits for the transfer, carries a short one on, and gives the bytes transferred
  * (fewer only at the end of the file), 0 where none was begun, or a negative errno. */
-enum disk_place { DISK_PLACE_SORT, DISK_PLACE_TABLE, DISK_PLACES };
+#define DISK_TABLE_DEPTH 4
+#define DISK_SPILL_DEPTH 8
+enum disk_place {
+    DISK_PLACE_TABLE,
+    DISK_PLACE_SPILL = DISK_PLACE_TABLE + DISK_TABLE_DEPTH, /* and on: a purpose has as many as it keeps under way */
+    DISK_PLACES = DISK_PLACE_SPILL + DISK_SPILL_DEPTH
+};
 void disk_begin_read(struct disk *disk, enum disk_place place, int file, void *room, size_t size, uint64_t offset);
 void disk_begin_write(struct disk *disk, enum disk_place place, int file, const void *data, size_t size,
                       uint64_t offset);

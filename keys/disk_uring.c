@@ -2,6 +2,7 @@
  * workers never touch, are plain system calls. */
 #include "keys/disk.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define RING_ENTRIES 8
+#define RING_ENTRIES 16
+static_assert(RING_ENTRIES >= DISK_PLACES + 2, "all places, and a write with its sync");
 
 struct background {
     bool begun, write, done;

@@ -35,6 +35,10 @@ struct filter_build;
 int filter_build_open(struct disk *disk, const struct store_identity *identity, uint64_t number, uint64_t records_max,
                       struct filter_build **out);
 int filter_build_put(struct filter_build *build, const uint8_t key[SUBJECT_KEY_SIZE]);
+/* Before filter_build_finish, for a caller that must not wait as long as making a shard takes: all keys were put; then
+ * ask until it is not busy. */
+int filter_build_end(struct filter_build *build);
+bool filter_build_busy(struct filter_build *build);
 int filter_build_finish(struct filter_build *build);
 void filter_build_close(struct filter_build *build);
 

@@ -1,14 +1,27 @@
 #include <errno.h>
-#include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 
-#include "keys/filter_format.h"
+#include "keys/filter_peel.h"
 #include "keys/table.h"
 
-#define WINDOW_MAX (1u << 18)
-#define SEEDS_MAX 100
-/* A shard gets its planned number give or take; one twice as large was not made from keyed hashes. */
-#define SHARD_KEYS_MAX (2 * FILTER_SHARD_RECORDS)
+/* The shard that is being made, in a thread of its own: that takes as long as all the rest of building a table. The
+ * disk stays with the caller's thread. */
+struct helper {
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock;
+    pthread_cond_t turn;
+    bool busy, stopping; /* under the lock; the rest belongs to the thread while busy, else to the caller */
+    bool waits;          /* a shard was handed over and not written yet */
+    bool made;
+    struct filter_peel *peel;
+    struct filter_shard *shard;
+    uint64_t *keys;
+    uint32_t count;
+    uint64_t seed, seed_key;
+    uint8_t *room; /* SHARD_ROOM */
+};
 
 struct filter_build {
     struct disk *disk;
@@ -18,148 +31,98 @@ struct filter_build {
     uint64_t shard; /* the one being gathered */
     uint64_t *keys; /* of that shard */
     uint32_t count;
-    uint8_t *room;     /* for one shard's fingerprints, SHARD_ROOM */
-    uint64_t *xors;    /* a place: all hashes that have it, xored */
-    uint8_t *counts;   /* a place: how many hashes << 2, and which of its three places it is, xored */
-    uint64_t *order;   /* hashes in the order of peeling */
-    uint8_t *order_at; /* and the place of the three that was alone */
-    uint32_t *alone;
+    struct helper helper;
     bool finished;
 };
-#define SHARD_ROOM (SHARD_KEYS_MAX + SHARD_KEYS_MAX / 2)
 
-/* Sizes as in the paper's code, for 3 places. */
-static void shape_shard(struct filter_shard *shard, uint32_t keys)
+static void make(struct helper *helper)
 {
-    if (keys == 0) {
-        shard->window = 1;
-        shard->range = 0;
+    helper->made = filter_peel_make(helper->peel, helper->keys, helper->count, helper->seed, helper->seed_key,
+                                    helper->shard, helper->room);
+}
+
+static void *run(void *context)
+{
+    struct helper *helper = context;
+    pthread_mutex_lock(&helper->lock);
+    for (;;) {
+        while (!helper->busy && !helper->stopping)
+            pthread_cond_wait(&helper->turn, &helper->lock);
+        if (helper->stopping)
+            break;
+        pthread_mutex_unlock(&helper->lock);
+        make(helper);
+        pthread_mutex_lock(&helper->lock);
+        helper->busy = false;
+        pthread_cond_signal(&helper->turn);
+    }
+    pthread_mutex_unlock(&helper->lock);
+    return NULL;
+}
+
+static void set_busy(struct helper *helper)
+{
+    if (!helper->started)
+        helper->started = pthread_create(&helper->thread, NULL, run, helper) == 0;
+    if (!helper->started) {
+        make(helper); /* without a thread it takes longer */
         return;
     }
-    double size = keys;
-    uint32_t window = 1u << (unsigned)floor(log(size) / log(3.33) + 2.25);
-    if (window > WINDOW_MAX)
-        window = WINDOW_MAX;
-    double factor = keys == 1 ? 0 : fmax(1.125, 0.875 + 0.25 * log(1e6) / log(size));
-    uint32_t capacity = (uint32_t)round(size * factor);
-    uint32_t segments = (capacity + window - 1) / window;
-    segments = segments <= 2 ? 1 : segments - 2;
-    shard->window = window;
-    shard->range = segments * window;
+    pthread_mutex_lock(&helper->lock);
+    helper->busy = true;
+    pthread_cond_signal(&helper->turn);
+    pthread_mutex_unlock(&helper->lock);
 }
 
-/* One attempt with the shard's seed: finds an order in which each key has a place that no later key has. */
-static bool peel(struct filter_build *build, const struct filter_shard *shard)
+/* Waits for the shard that was handed over, and writes it. */
+static int collect(struct filter_build *build)
 {
-    uint32_t places = (uint32_t)filter_shard_bytes(shard);
-    memset(build->xors, 0, places * sizeof(*build->xors));
-    memset(build->counts, 0, places);
-    bool overflow = false;
-    for (uint32_t i = 0; i < build->count; i++) {
-        uint64_t hash = filter_mix(build->keys[i], shard->seed);
-        struct filter_places p = filter_places(shard, hash);
-        for (uint32_t j = 0; j < 3; j++) {
-            build->counts[p.at[j]] = (uint8_t)((build->counts[p.at[j]] + 4) ^ j);
-            build->xors[p.at[j]] ^= hash;
-            overflow |= build->counts[p.at[j]] < 4;
-        }
-    }
-    if (overflow)
-        return false;
-    uint32_t waiting = 0, done = 0;
-    for (uint32_t i = 0; i < places; i++) {
-        if (build->counts[i] >> 2 == 1)
-            build->alone[waiting++] = i;
-    }
-    while (waiting > 0) {
-        uint32_t at = build->alone[--waiting];
-        if (build->counts[at] >> 2 != 1)
-            continue;
-        uint64_t hash = build->xors[at];
-        uint8_t which = build->counts[at] & 3;
-        build->order[done] = hash;
-        build->order_at[done++] = which;
-        struct filter_places p = filter_places(shard, hash);
-        for (uint32_t j = 0; j < 3; j++) {
-            build->counts[p.at[j]] = (uint8_t)((build->counts[p.at[j]] - 4) ^ j);
-            build->xors[p.at[j]] ^= hash;
-            if (j != which && build->counts[p.at[j]] >> 2 == 1)
-                build->alone[waiting++] = p.at[j];
-        }
-    }
-    return done == build->count;
+    struct helper *helper = &build->helper;
+    if (!helper->waits)
+        return 0;
+    helper->waits = false;
+    pthread_mutex_lock(&helper->lock);
+    while (helper->busy)
+        pthread_cond_wait(&helper->turn, &helper->lock);
+    pthread_mutex_unlock(&helper->lock);
+    if (!helper->made)
+        return -EOVERFLOW;
+    struct filter_shard *shard = helper->shard;
+    shard->offset = build->header.bytes;
+    build->header.bytes += filter_shard_padded(shard);
+    return disk_write_all(build->disk, build->file, helper->room, filter_shard_padded(shard),
+                          filter_data_offset(build->header.shards) + shard->offset);
 }
 
-static void assign(struct filter_build *build, const struct filter_shard *shard)
-{
-    memset(build->room, 0, filter_shard_bytes(shard));
-    for (uint32_t i = build->count; i-- > 0;) {
-        uint64_t hash = build->order[i];
-        struct filter_places p = filter_places(shard, hash);
-        uint8_t value = filter_fingerprint(hash);
-        for (uint32_t j = 0; j < 3; j++)
-            value ^= j == build->order_at[i] ? 0 : build->room[p.at[j]];
-        build->room[p.at[build->order_at[i]]] = value;
-    }
-}
-
-static int compare_u64(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* Two keys that agree in this half are one to the filter, and would never peel. */
-static void remove_twins(struct filter_build *build)
-{
-    qsort(build->keys, build->count, sizeof(*build->keys), compare_u64);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < build->count; i++) {
-        if (kept == 0 || build->keys[i] != build->keys[kept - 1])
-            build->keys[kept++] = build->keys[i];
-    }
-    build->count = kept;
-}
-
-/* Makes and writes the filter of the shard that was gathered. */
+/* Hands over the shard that was gathered, and begins with the next. */
 static int close_shard(struct filter_build *build)
 {
-    struct filter_shard *shard = &build->shards[build->shard++];
-    shape_shard(shard, build->count);
-    shard->offset = build->header.bytes;
-    bool made = build->count == 0;
-    for (unsigned i = 0; !made && i < SEEDS_MAX; i++) {
-        if (i == 2)
-            remove_twins(build);
-        shard->seed = filter_mix(build->header.number ^ build->shard << 32, build->header.store + i);
-        made = peel(build, shard);
-    }
-    if (!made)
-        return -EOVERFLOW;
-    assign(build, shard);
-    uint64_t size = filter_shard_bytes(shard);
-    shard->checksum = XXH3_64bits(build->room, size);
-    uint64_t padded = (size + FILTER_ALIGN - 1) / FILTER_ALIGN * FILTER_ALIGN;
-    memset(build->room + size, 0, padded - size);
-    int result = disk_write_all(build->disk, build->file, build->room, padded,
-                                filter_data_offset(build->header.shards) + shard->offset);
-    build->header.bytes += padded;
+    int result = collect(build);
+    if (result < 0)
+        return result;
+    struct helper *helper = &build->helper;
+    uint64_t *keys = helper->keys;
+    helper->shard = &build->shards[build->shard++];
+    helper->keys = build->keys;
+    helper->count = build->count;
+    helper->seed = build->header.number ^ build->shard << 32;
+    helper->seed_key = build->header.store;
+    helper->waits = true;
+    build->keys = keys;
     build->count = 0;
-    return result;
+    set_busy(helper);
+    return 0;
 }
 
 static bool take_memory(struct filter_build *build)
 {
+    struct helper *helper = &build->helper;
     build->shards = calloc(build->header.shards, sizeof(*build->shards));
     build->keys = malloc(SHARD_KEYS_MAX * sizeof(*build->keys));
-    build->room = malloc(SHARD_ROOM);
-    build->xors = malloc(SHARD_ROOM * sizeof(*build->xors));
-    build->counts = malloc(SHARD_ROOM);
-    build->order = malloc(SHARD_KEYS_MAX * sizeof(*build->order));
-    build->order_at = malloc(SHARD_KEYS_MAX);
-    build->alone = malloc(SHARD_ROOM * sizeof(*build->alone));
-    return build->shards && build->keys && build->room && build->xors && build->counts && build->order &&
-           build->order_at && build->alone;
+    helper->keys = malloc(SHARD_KEYS_MAX * sizeof(*helper->keys));
+    helper->room = malloc(SHARD_ROOM);
+    helper->peel = filter_peel_new();
+    return build->shards && build->keys && helper->keys && helper->room && helper->peel;
 }
 
 int filter_build_open(struct disk *disk, const struct store_identity *identity, uint64_t number, uint64_t records_max,
@@ -172,6 +135,8 @@ int filter_build_open(struct disk *disk, const struct store_identity *identity, 
     if (!build)
         return -ENOMEM;
     build->disk = disk;
+    pthread_mutex_init(&build->helper.lock, NULL);
+    pthread_cond_init(&build->helper.turn, NULL);
     build->header.magic = FILTER_MAGIC;
     build->header.store = identity->id;
     build->header.number = number;
@@ -203,16 +168,32 @@ int filter_build_put(struct filter_build *build, const uint8_t key[SUBJECT_KEY_S
     return 0;
 }
 
+int filter_build_end(struct filter_build *build)
+{
+    int result = 0;
+    while (build->shard < build->header.shards && result == 0)
+        result = close_shard(build);
+    return result;
+}
+
+bool filter_build_busy(struct filter_build *build)
+{
+    pthread_mutex_lock(&build->helper.lock);
+    bool busy = build->helper.busy;
+    pthread_mutex_unlock(&build->helper.lock);
+    return busy;
+}
+
 int filter_build_finish(struct filter_build *build)
 {
-    while (build->shard < build->header.shards) {
-        int result = close_shard(build);
-        if (result < 0)
-            return result;
-    }
+    int result = filter_build_end(build);
+    if (result == 0)
+        result = collect(build);
+    if (result < 0)
+        return result;
     build->header.checksum = filter_directory_checksum(&build->header, build->shards);
-    int result = disk_write_all(build->disk, build->file, build->shards, build->header.shards * sizeof(*build->shards),
-                                sizeof(build->header));
+    result = disk_write_all(build->disk, build->file, build->shards, build->header.shards * sizeof(*build->shards),
+                            sizeof(build->header));
     if (result == 0 && build->header.bytes == 0) /* no fingerprints: the file still ends where they would begin */
         result = disk_truncate(build->disk, build->file, filter_data_offset(build->header.shards));
     if (result == 0)
@@ -229,17 +210,23 @@ void filter_build_close(struct filter_build *build)
 {
     if (!build)
         return;
+    struct helper *helper = &build->helper;
+    pthread_mutex_lock(&helper->lock);
+    helper->stopping = true;
+    pthread_cond_signal(&helper->turn);
+    pthread_mutex_unlock(&helper->lock);
+    if (helper->started)
+        pthread_join(helper->thread, NULL);
+    pthread_cond_destroy(&helper->turn);
+    pthread_mutex_destroy(&helper->lock);
     disk_file_close(build->disk, build->file);
     if (!build->finished)
         disk_remove(build->disk, FILTER_NEW_NAME); /* a leftover is overwritten by the next build */
     free(build->shards);
     free(build->keys);
-    free(build->room);
-    free(build->xors);
-    free(build->counts);
-    free(build->order);
-    free(build->order_at);
-    free(build->alone);
+    free(helper->keys);
+    free(helper->room);
+    filter_peel_free(helper->peel);
     free(build);
 }
 

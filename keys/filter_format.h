@@ -40,6 +40,12 @@ static inline uint64_t filter_shard_bytes(const struct filter_shard *shard)
     return shard->range == 0 ? 0 : (uint64_t)shard->range + 2 * (uint64_t)shard->window;
 }
 
+/* The same, up to where the next shard's begin. */
+static inline uint64_t filter_shard_padded(const struct filter_shard *shard)
+{
+    return (filter_shard_bytes(shard) + FILTER_ALIGN - 1) / FILTER_ALIGN * FILTER_ALIGN;
+}
+
 static inline uint64_t filter_data_offset(uint64_t shards)
 {
     uint64_t end = sizeof(struct filter_header) + shards * sizeof(struct filter_shard);

@@ -13,11 +13,12 @@
 #include "keys/merge.h"
 #include "keys/table_format.h"
 
-/* What sorting may take at once. */
+/* What sorting may take at once: beside a running appliance, and of a bulk, which is loaded before it runs. */
 #define SORT_BYTES (64u << 20)
+#define BULK_SORT_BYTES (UINT64_C(1) << 30)
 #define STEP_RECORDS (FOLD_STEP_BYTES / sizeof(struct subject_record))
 
-enum phase { PHASE_GATHER, PHASE_MERGE, PHASE_READY };
+enum phase { PHASE_GATHER, PHASE_MERGE, PHASE_FINISH, PHASE_READY };
 
 struct fold {
     char *directory;
@@ -127,7 +128,7 @@ static enum fold_status prepare(struct fold *fold, const char *directory, uint64
     fold->progress.covers = fold->covers;
     if (fold->last_subject <= fold->table.covers && bulk == 0)
         return prepare_rewrite(fold);
-    result = sorter_open(fold->disk, fold->subjects + bulk, SORT_BYTES, &fold->sorter);
+    result = sorter_open(fold->disk, fold->subjects + bulk, bulk > 0 ? BULK_SORT_BYTES : SORT_BYTES, &fold->sorter);
     if (result == 0 && fold->table.number > 0)
         result = table_scan_open(fold->disk, &fold->identity, fold->table.number, &fold->old);
     if (result < 0)
@@ -229,7 +230,17 @@ static enum fold_status merge(struct fold *fold)
     }
     if (got != 0)
         return got > 0 ? FOLD_MORE : merge_failed(fold, got);
-    int result = table_build_finish(fold->build, fold->covers, &fold->shape);
+    fold->phase = PHASE_FINISH;
+    return FOLD_MORE;
+}
+
+static enum fold_status finish(struct fold *fold)
+{
+    int result = table_build_end(fold->build);
+    if (result > 0)
+        return FOLD_MORE;
+    if (result == 0)
+        result = table_build_finish(fold->build, fold->covers, &fold->shape);
     if (result < 0)
         return merge_failed(fold, result);
     fold->phase = PHASE_READY;
@@ -243,6 +254,8 @@ enum fold_status fold_step(struct fold *fold)
         return gather(fold);
     case PHASE_MERGE:
         return merge(fold);
+    case PHASE_FINISH:
+        return finish(fold);
     case PHASE_READY:
         return FOLD_READY;
     }

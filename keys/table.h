@@ -82,6 +82,9 @@ struct table_build;
 int table_build_open(struct disk *disk, const struct store_identity *identity, uint64_t number, uint64_t records_max,
                      struct table_build **out);
 int table_build_put(struct table_build *build, const struct subject_record *record);
+/* Before table_build_finish, for a caller that must not wait long: all records were put. 1: ask again later; 0: now
+ * finish; or a negative errno. */
+int table_build_end(struct table_build *build);
 /* Makes both files durable under their names. */
 int table_build_finish(struct table_build *build, uint64_t covers, struct table_shape *out);
 /* Frees; without a finish before it nothing is left behind. */

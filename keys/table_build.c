@@ -5,16 +5,19 @@
 #include "keys/table_format.h"
 
 #define BUFFER_PAGES 256
+/* One is filled while the others are written. */
+#define BUFFERS (DISK_TABLE_DEPTH + 1)
 
 struct table_build {
     struct disk *disk;
     int file;
     struct table_shape shape;
     struct filter_build *filter;
-    struct table_page *pages;   /* BUFFER_PAGES; the last that is used is being filled */
-    struct table_page *written; /* as many, on their way to the disk */
-    uint64_t first;             /* number of pages[0] */
-    uint64_t page;              /* number of the one being filled */
+    struct table_page *memory; /* BUFFERS of BUFFER_PAGES */
+    struct table_page *pages;  /* the buffer that is being filled, up to its last page that is used */
+    uint64_t writes;           /* buffers handed over */
+    uint64_t first;            /* number of pages[0] */
+    uint64_t page;             /* number of the one being filled */
     uint8_t last_key[SUBJECT_KEY_SIZE];
     bool finished;
 };
@@ -37,14 +40,12 @@ int table_build_open(struct disk *disk, const struct store_identity *identity, u
                      struct table_build **out)
 {
     struct table_build *build = calloc(1, sizeof(*build));
-    struct table_page *pages = aligned_alloc(DISK_BLOCK_SIZE, BUFFER_PAGES * sizeof(*pages));
-    struct table_page *written = aligned_alloc(DISK_BLOCK_SIZE, BUFFER_PAGES * sizeof(*written));
+    struct table_page *memory = aligned_alloc(DISK_BLOCK_SIZE, BUFFERS * BUFFER_PAGES * sizeof(*memory));
     int result = -ENOMEM;
-    if (!build || !pages || !written)
+    if (!build || !memory)
         goto no_memory;
     build->disk = disk;
-    build->pages = pages;
-    build->written = written;
+    build->memory = build->pages = memory;
     build->shape.store = identity->id;
     build->shape.number = number;
     build->shape.homes = records_max / TABLE_PAGE_PLANNED + 1;
@@ -65,25 +66,34 @@ no_filter:
     disk_file_close(disk, build->file);
     disk_remove(disk, TABLE_NEW_NAME);
 no_memory:
-    free(pages);
-    free(written);
+    free(memory);
     free(build);
     return result;
 }
 
-/* Hands the buffer's first pages over to be written, and goes on with the other buffer. */
+/* Hands the buffer's first pages over to be written, and goes on with one whose write has ended. */
 static int write_pages(struct table_build *build, uint64_t count)
 {
-    int64_t before = disk_end(build->disk, DISK_PLACE_TABLE);
+    enum disk_place place = DISK_PLACE_TABLE + (unsigned)(build->writes++ % DISK_TABLE_DEPTH);
+    int64_t before = disk_end(build->disk, place);
     if (before < 0)
         return (int)before;
-    struct table_page *pages = build->pages;
-    build->pages = build->written;
-    build->written = pages;
-    disk_begin_write(build->disk, DISK_PLACE_TABLE, build->file, pages, count * sizeof(*pages),
+    disk_begin_write(build->disk, place, build->file, build->pages, count * sizeof(*build->pages),
                      table_page_offset(build->first));
+    build->pages = build->memory + build->writes % BUFFERS * BUFFER_PAGES;
     build->first = build->page;
     return 0;
+}
+
+/* Waits for what was handed over. */
+static int end_writes(struct table_build *build)
+{
+    int result = 0;
+    for (unsigned i = 0; i < DISK_TABLE_DEPTH; i++) {
+        int64_t ended = disk_end(build->disk, DISK_PLACE_TABLE + i);
+        result = ended < 0 && result == 0 ? (int)ended : result;
+    }
+    return result;
 }
 
 /* Closes the page being filled and begins the one after it. */
@@ -101,9 +111,17 @@ static int next_page(struct table_build *build)
     return 0;
 }
 
+static bool ascends(const uint8_t before[SUBJECT_KEY_SIZE], const uint8_t key[SUBJECT_KEY_SIZE])
+{
+    uint64_t a, b;
+    memcpy(&a, before, sizeof(a));
+    memcpy(&b, key, sizeof(b));
+    return a != b ? __builtin_bswap64(a) < __builtin_bswap64(b) : memcmp(before, key, SUBJECT_KEY_SIZE) < 0;
+}
+
 int table_build_put(struct table_build *build, const struct subject_record *record)
 {
-    if (build->shape.records > 0 && memcmp(build->last_key, record->key, SUBJECT_KEY_SIZE) >= 0)
+    if (build->shape.records > 0 && !ascends(build->last_key, record->key))
         return -EINVAL;
     uint64_t home = table_home(&build->shape, record->key);
     while (build->page < home || filling(build)->count == TABLE_PAGE_RECORDS) {
@@ -130,8 +148,8 @@ static int write_rest(struct table_build *build, uint64_t covers)
             return result;
     }
     int result = build->page > build->first ? write_pages(build, build->page - build->first) : 0;
-    if (result == 0 && disk_end(build->disk, DISK_PLACE_TABLE) < 0)
-        result = -EIO;
+    if (result == 0)
+        result = end_writes(build);
     if (result < 0)
         return result;
     build->shape.pages = build->page;
@@ -145,6 +163,12 @@ static int write_rest(struct table_build *build, uint64_t covers)
     block->header.shape = build->shape;
     block->header.checksum = table_header_checksum(&block->header);
     return disk_write_sync(build->disk, build->file, block, sizeof(*block), 0);
+}
+
+int table_build_end(struct table_build *build)
+{
+    int result = filter_build_end(build->filter);
+    return result < 0 ? result : filter_build_busy(build->filter);
 }
 
 int table_build_finish(struct table_build *build, uint64_t covers, struct table_shape *out)
@@ -170,11 +194,10 @@ void table_build_close(struct table_build *build)
     if (!build)
         return;
     filter_build_close(build->filter);
-    disk_end(build->disk, DISK_PLACE_TABLE); /* its memory goes now; what became of it does not matter any more */
+    end_writes(build); /* their memory goes now; what became of it does not matter any more */
     disk_file_close(build->disk, build->file);
     if (!build->finished)
         disk_remove(build->disk, TABLE_NEW_NAME); /* a leftover is overwritten by the next build */
-    free(build->pages);
-    free(build->written);
+    free(build->memory);
     free(build);
 }

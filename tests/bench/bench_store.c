@@ -110,8 +110,10 @@ double bench_load(const struct bench *bench, uint64_t records)
         bench_fail("%s", error);
     if (fold_open_bulk(bench->directory, records, &fold, error, sizeof(error)) != FOLD_MORE)
         bench_fail("%s", error);
+    struct subject_record record = bench_record(0, 1);
     for (uint64_t i = 0; i < records; i++) {
-        struct subject_record record = bench_record(i, 1);
+        bench_key(i, record.key);
+        record.colour = (uint8_t)(i % 3);
         if (fold_put(fold, &record) != FOLD_MORE)
             bench_fail("%s", fold_error(fold));
     }
@@ -217,6 +219,8 @@ int main(int argc, char **argv)
         bench_writes(&bench, &r);
     if (!*only || strcmp(only, "tables") == 0)
         bench_tables(&bench, &r);
+    if (strcmp(only, "load") == 0)
+        bench_load_only(&bench, &r);
     if (!*only || strcmp(only, "live") == 0)
         bench_live(&bench, &r);
     bench_clean(&bench);

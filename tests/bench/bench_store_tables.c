@@ -155,6 +155,21 @@ static double fio_write_s(const struct bench *bench, uint64_t bytes)
     return bench_fio("write", "runtime", arguments) / 1e3;
 }
 
+/* For whoever works at the building of tables alone. */
+void bench_load_only(const struct bench *bench, struct bench_results *out)
+{
+    out->load_s = bench_load(bench, bench->records);
+    struct bench_world world;
+    bench_open(bench, DEPTH_MAX, &world);
+    struct store_info info;
+    store_info(world.store, &info);
+    uint64_t bytes = store_view(world.store).table->shape.pages * DISK_BLOCK_SIZE + info.filter_bytes;
+    bench_close(&world);
+    double fio_s = fio_write_s(bench, bytes);
+    out->load_vs_fio = out->load_s / fio_s;
+    bench_note("load: %.1f s, fio writes as many bytes in %.1f s", out->load_s, fio_s);
+}
+
 void bench_tables(const struct bench *bench, struct bench_results *out)
 {
     struct bench_world world;

@@ -40,8 +40,9 @@ static inline uint64_t bench_mix(uint64_t x)
 #define BENCH_ABSENT (UINT64_C(1) << 40)
 static inline void bench_key(uint64_t i, uint8_t key[SUBJECT_KEY_SIZE])
 {
-    uint64_t halves[2] = {bench_mix(i * 2), bench_mix(i * 2 + 1)};
-    memcpy(key, halves, sizeof(halves));
+    uint64_t first = bench_mix(i * 2), second = bench_mix(i * 2 + 1);
+    memcpy(key, &first, sizeof(first));
+    memcpy(key + sizeof(first), &second, sizeof(second));
 }
 static inline struct subject_record bench_record(uint64_t i, uint64_t version)
 {
@@ -72,4 +73,5 @@ void bench_clean(const struct bench *bench);
 
 void bench_writes(const struct bench *bench, struct bench_results *out);
 void bench_tables(const struct bench *bench, struct bench_results *out);
+void bench_load_only(const struct bench *bench, struct bench_results *out);
 void bench_live(const struct bench *bench, struct bench_results *out);

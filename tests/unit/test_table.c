@@ -54,6 +54,17 @@ static struct sorter *sorter_fill(uint32_t count, uint64_t memory)
     return sorter;
 }
 
+/* Number i of 2^15, whose bits say which words beside the key are not zero. */
+static struct subject_record make_fields(uint32_t i)
+{
+    struct subject_record record = {.key = {(uint8_t)(i * 167), (uint8_t)(i >> 8), (uint8_t)i}};
+    uint32_t words[12] = {0};
+    for (uint32_t bit = 0; bit < 12; bit++)
+        words[bit] = i >> bit & 1 ? 0xf0000001 + (i << bit) : 0;
+    memcpy(&record.version, words, sizeof(words));
+    return record;
+}
+
 static void sorted_is_ascending_and_latest(void **state)
 {
     (void)state;
@@ -74,6 +85,52 @@ static void sorted_is_ascending_and_latest(void **state)
         assert_int_equal(seen, count);
         sorter_close(sorter);
     }
+}
+
+/* Every field zero or not, in all ways; in memory and through the disk. */
+static void sorted_records_come_back_whole(void **state)
+{
+    (void)state;
+    static const uint64_t memories[] = {1 << 30, 1};
+    for (size_t m = 0; m < 2; m++) {
+        const uint32_t count = 1 << 15;
+        struct sorter *sorter;
+        assert_int_equal(sorter_open(disk, count, memories[m], &sorter), 0);
+        struct subject_record record, expected;
+        for (uint32_t i = 0; i < count; i++) {
+            record = make_fields(i);
+            assert_int_equal(sorter_put(sorter, &record), 0);
+        }
+        const struct subject_record *got;
+        uint32_t seen = 0;
+        for (; sorter_next(sorter, &got) == 1; seen++) {
+            expected = make_fields((uint32_t)(got->key[1] << 8 | got->key[2]));
+            assert_memory_equal(got, &expected, sizeof(expected));
+        }
+        assert_int_equal(seen, count);
+        sorter_close(sorter);
+    }
+}
+
+/* Keys that are no hashes, and many of one: the last of the latest version stays. */
+static void the_last_of_one_version_stays(void **state)
+{
+    (void)state;
+    struct sorter *sorter;
+    const struct subject_record *got;
+    assert_int_equal(sorter_open(disk, 10, 1, &sorter), 0);
+    for (uint32_t i = 0; i < 100000; i++) {
+        struct subject_record record = {.key = {(uint8_t)(i % 3)}, .version = 7 - i % 2, .since_s = i + 1};
+        assert_int_equal(sorter_put(sorter, &record), 0);
+    }
+    static const uint32_t last[] = {99996, 99994, 99998}; /* of version 7, among those with i % 3 of 0, 1 and 2 */
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(sorter_next(sorter, &got), 1);
+        assert_int_equal(got->key[0], i);
+        assert_int_equal(got->since_s, last[i] + 1);
+    }
+    assert_int_equal(sorter_next(sorter, &got), 0);
+    sorter_close(sorter);
 }
 
 static struct table_shape build(uint64_t number, uint32_t count)
@@ -291,8 +348,10 @@ static void keys_must_ascend_and_be_hashes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(sorted_is_ascending_and_latest), TEST(every_record_is_found),    TEST(large_filters_take_nine_bits),
-        TEST(table_damage_is_seen),           TEST(misplaced_pages_are_seen), TEST(filter_damage_is_seen_and_mended),
+        TEST(sorted_is_ascending_and_latest), TEST(sorted_records_come_back_whole),
+        TEST(the_last_of_one_version_stays),  TEST(every_record_is_found),
+        TEST(large_filters_take_nine_bits),   TEST(table_damage_is_seen),
+        TEST(misplaced_pages_are_seen),       TEST(filter_damage_is_seen_and_mended),
         TEST(keys_must_ascend_and_be_hashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
