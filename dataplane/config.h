@@ -63,6 +63,7 @@ struct config {
     uint32_t venue_burst;
     uint32_t points_max;
     uint32_t overload_per_s;
+    uint32_t reply_deadline_us;
 };
 
 /* Everything but ports and addresses, which have no default. */

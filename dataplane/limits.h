@@ -14,6 +14,12 @@
 static_assert(CREDENTIAL_SIZE_MAX + 32 <= COSE_SIGNED_MAX, "what is signed is hardly longer than the credential");
 static_assert(CHECKS_MAX <= ED25519_BURST_MAX, "one call verifies a burst and its passes");
 
+/* Frames of a worker and port that wait for a burst, where the receive queue held more than one. */
+#define BACKLOG_MAX 2048
+static_assert(BACKLOG_MAX >= 4 * BURST_MAX, "a pause is worked off, not dropped");
+/* Under overload less than a burst is served at a time: what comes meanwhile waits less long. */
+#define OVERLOAD_BURST 48
+
 /* Requests of a worker that wait for the store. */
 #define PARKED_MAX 1024
 

@@ -159,6 +159,11 @@ static struct worker *make_worker(struct dataplane *d, unsigned number, uint64_t
                                  .replay = d->replay,
                                  .answers = answers_new(d->config.answers_per_worker, secret),
                                  .park = park_new((uint64_t)d->config.store_deadline_us * 1000)};
+    struct backlog *backlogs[CONFIG_PORTS_MAX];
+    terms.backlogs = backlogs;
+    for (uint32_t i = 0; i < d->config.port_count; i++)
+        if (!(backlogs[i] = backlog_new(secret ^ i)))
+            return NULL;
     struct worker *worker = aligned_alloc(64, (sizeof *worker + 63) / 64 * 64);
     if (!worker || !terms.answers || !terms.park || lookup_open(LOOKUP_DEPTH, &terms.lookup) != 0)
         return NULL;

@@ -25,7 +25,8 @@ static struct rte_mempool *pool;
 
 bool port_dpdk_buffers(unsigned ports, unsigned queues, char *error, size_t error_size)
 {
-    unsigned count = ports * queues * (RX_RING + TX_RING + BURST_MAX) + queues * (PARKED_MAX + 2 * POOL_CACHE);
+    unsigned count =
+        ports * queues * (RX_RING + TX_RING + BURST_MAX + BACKLOG_MAX) + queues * (PARKED_MAX + 2 * POOL_CACHE);
     pool = rte_pktmbuf_pool_create("frames", count, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
     if (!pool)
         snprintf(error, error_size, "no memory for %u frame buffers: %s", count, rte_strerror(rte_errno));
@@ -161,12 +162,27 @@ unsigned port_send(struct port *port, unsigned queue, struct frame frames[], uns
 
 void port_free(struct port *port, struct frame frames[], unsigned n)
 {
-    struct rte_mbuf *buffers[BURST_MAX];
+    void *buffers[BURST_MAX];
+    struct rte_mempool *from = NULL;
+    unsigned count = 0;
     (void)port;
     assert(n <= BURST_MAX);
-    for (unsigned i = 0; i < n; i++)
-        buffers[i] = frames[i].buffer;
-    rte_pktmbuf_free_bulk(buffers, n);
+    for (unsigned i = 0; i < n; i++) {
+        struct rte_mbuf *m = frames[i].buffer;
+        /* A plain buffer goes back as it is: its second cache line is not touched. */
+        if (m->nb_segs != 1 || !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1) {
+            rte_pktmbuf_free(m);
+            continue;
+        }
+        if (m->pool != from && count > 0) {
+            rte_mempool_put_bulk(from, buffers, count);
+            count = 0;
+        }
+        from = m->pool;
+        buffers[count++] = m;
+    }
+    if (count > 0)
+        rte_mempool_put_bulk(from, buffers, count);
 }
 
 const uint8_t *port_mac(const struct port *port)

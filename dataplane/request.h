@@ -33,7 +33,8 @@ struct request {
     struct frame frame;
     enum reason reason; /* REASON_NONE while under way */
 
-    uint8_t port; /* that the frame came in on */
+    uint8_t port;      /* that the frame came in on */
+    uint64_t since_ns; /* it did not come before; now, where it did not wait */
 
     /* Frame (net.h): offsets into frame.data. */
     uint16_t network, transport, datagram, datagram_length, vlan;

@@ -23,6 +23,9 @@ void worker_init(struct worker *w, const struct worker_terms *terms)
     w->oscore = terms->oscore;
     w->admit = terms->admit;
     overload_init(&w->overload, terms->config->overload_per_s, BURST_MAX);
+    for (uint32_t i = 0; terms->backlogs && i < w->port_count; i++)
+        w->backlogs[i] = terms->backlogs[i];
+    w->deadline_ns = (uint64_t)terms->config->reply_deadline_us * 1000;
     w->lookup = terms->lookup;
     w->park = terms->park;
     w->judge.skew_s = terms->config->skew_s;
@@ -114,9 +117,13 @@ static enum reason identify(struct worker *w, struct request *r)
 static enum reason admit(struct worker *w, struct request *r, uint64_t now_ns)
 {
     enum reason why = admit_point(w->admit, r->point, now_ns, &r->max_age_s);
-    if (why == REASON_NONE && !overload_take(&w->overload, r->point->priority, now_ns))
-        why = REASON_OVERLOAD;
-    return why;
+    if (why != REASON_NONE)
+        return why;
+    if (w->backlogs[r->port])
+        backlog_know(w->backlogs[r->port], &r->source, r->point->priority, now_ns);
+    if (now_ns - r->since_ns > w->deadline_ns)
+        return REASON_DEADLINE;
+    return overload_take(&w->overload, r->point->priority, now_ns) ? REASON_NONE : REASON_OVERLOAD;
 }
 
 /* An error for someone whom nobody vouches for is answered within a budget of failures. */
@@ -322,15 +329,50 @@ static void end(struct worker *w, unsigned port, struct request *requests[], uns
     count(&w->counters.send_failed, answer_count - sent);
 }
 
-static unsigned receive(struct worker *w, unsigned port)
+/* What the port holds beyond a burst goes to the backlog, and a burst comes back from there. */
+static unsigned exchange_backlog(struct worker *w, unsigned port, struct frame frames[], uint64_t since_ns[],
+                                 unsigned n, uint64_t now_ns)
+{
+    struct backlog *b = w->backlogs[port];
+    backlog_put(b, frames, n);
+    while (n == BURST_MAX && backlog_has_room(b)) {
+        n = port_receive(w->ports[port], w->queue, frames, BURST_MAX);
+        backlog_put(b, frames, n);
+    }
+    if (n < BURST_MAX)
+        backlog_emptied(b, now_ns);
+    unsigned taken = backlog_take(b, now_ns, frames, since_ns);
+    struct frame excess[BURST_MAX];
+    while ((n = backlog_take_excess(b, excess)) > 0) {
+        port_free(w->ports[port], excess, n);
+        count(&w->counters.received, n);
+        count(&w->counters.ended[REASON_UNHEARD], n);
+    }
+    return taken;
+}
+
+static unsigned receive(struct worker *w, unsigned port, uint64_t now_ns)
 {
     struct frame frames[BURST_MAX];
-    unsigned n = port_receive(w->ports[port], w->queue, frames, BURST_MAX);
+    uint64_t since_ns[BURST_MAX];
+    struct backlog *b = w->backlogs[port];
+    unsigned n = 0;
+    bool waiting = b && backlog_count(b) > 0;
+    if (!waiting || backlog_has_room(b))
+        n = port_receive(w->ports[port], w->queue, frames, BURST_MAX);
+    if (b && !waiting && n < BURST_MAX)
+        backlog_emptied(b, now_ns);
+    waiting = b && (waiting || n == BURST_MAX);
+    if (waiting)
+        n = exchange_backlog(w, port, frames, since_ns, n, now_ns);
+    overload_burst(&w->overload, waiting && backlog_is_overload(b) ? n : 0);
     for (unsigned i = 0; i < n; i++) {
+        struct request *r = &w->requests[i];
         assert(frames[i].room >= frames[i].length);
-        w->requests[i].frame = frames[i];
-        w->requests[i].port = (uint8_t)port;
-        w->requests[i].parked = false;
+        r->frame = frames[i];
+        r->port = (uint8_t)port;
+        r->since_ns = waiting ? since_ns[i] : now_ns;
+        r->parked = false;
     }
     count(&w->counters.received, n);
     return n;
@@ -339,8 +381,7 @@ static unsigned receive(struct worker *w, unsigned port)
 static unsigned step_port(struct worker *w, unsigned port, uint64_t now_ns)
 {
     struct request *open[BURST_MAX], *ended[BURST_MAX];
-    unsigned n = receive(w, port), ended_count = 0;
-    overload_poll(&w->overload, n, now_ns);
+    unsigned n = receive(w, port, now_ns), ended_count = 0;
     if (n == 0)
         return 0;
     unsigned opened = hear(w, &w->nets[port], open, n, now_ns);

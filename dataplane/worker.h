@@ -4,6 +4,7 @@
 
 #include "dataplane/admit.h"
 #include "dataplane/answers.h"
+#include "dataplane/backlog.h"
 #include "dataplane/counters.h"
 #include "dataplane/judge.h"
 #include "dataplane/net.h"
@@ -23,6 +24,8 @@ struct worker {
     struct oscore_worker *oscore;
     struct admit *admit;
     struct overload overload;
+    struct backlog *backlogs[CONFIG_PORTS_MAX];
+    uint64_t deadline_ns;
     struct lookup *lookup;
     struct park *park;
     struct counters counters;
@@ -47,6 +50,8 @@ struct worker_terms {
     struct replay *replay;        /* of all workers */
     struct lookup *lookup;
     struct park *park;
+    struct backlog *const
+        *backlogs; /* one a port; NULL: the receive queues alone hold what waits, nothing is dropped */
 };
 void worker_init(struct worker *worker, const struct worker_terms *terms);
 

@@ -105,6 +105,39 @@ def overload(city):
         expect(served[1] > served[2] > -1, f"served: priority 0 {served[1]}, priority 3 {served[2]}")
 
 
+@case("more than can be judged: what waited too long is told so, the rest is dropped unheard, and the books balance")
+def too_much(city):
+    with city.another("too-much", {"reply_deadline_us": 100}) as a:
+        a.start_control()
+        city.start_dataplane()
+        city.keys = {"shanghai": Key("CN-310000")}
+        city.import_keys(*city.keys.values())
+        for number in range(1, 41):
+            a.chengmen("point", "add", str(number), "--venue", "v", "--class", "hospital", "--address",
+                       f"10.77.1.{number}")
+        city.load_rules()
+        a.wait_in_force()
+        code = city.code()
+        wave = [city.peer(f"10.77.1.{1 + i % 40}").datagram(post_v(i, request(i, code))) for i in range(4000)]
+        before = city.settle()
+        for _ in range(8):  # until it was too much even for this machine
+            for frame in wave:
+                city.link.send(frame)
+            codes = [Message(Packet(frame).data) for frame in city.link.drain()]
+            after = city.settle()
+            count = {name: after[name] - before[name] for name in ("DEADLINE", "UNHEARD", "GREEN")}
+            for message in codes:
+                expect(message.code in ("2.05", "5.03"), f"code {message.code}")
+                if message.code == "5.03":
+                    expect(1 <= int.from_bytes(message.option(MAX_AGE), "big") <= 60, "Max-Age")
+            if count["DEADLINE"] and count["UNHEARD"]:
+                break
+            wave = [city.peer(f"10.77.1.{1 + i % 40}", port=30000 + i % 1000).datagram(post_v(i, request(i, code)))
+                    for i in range(8000)]
+        expect(count["DEADLINE"] > 0 and count["UNHEARD"] > 0 and count["GREEN"] > 0, f"counted {count}")
+        expect_equal(answer_code(city, source="10.77.1.3").code, "2.05", "afterwards")
+
+
 @case("two workers: every request is answered by one of them, a retransmission with the identical bytes")
 def two_workers(city):
     with city.another("two", {"workers": [0, 1]}) as a:

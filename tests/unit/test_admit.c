@@ -138,70 +138,51 @@ static void a_million_sources_are_bounded_together(void **state)
 
 #define BURST 64
 
-/* A second at `load` requests a second, of which a worker can judge `capacity`; half are of priority 0, half of 3. */
-struct outcome {
-    unsigned taken[2], refused[2];
-};
-
-static struct outcome run(struct overload *o, double load, double capacity, uint64_t *now_ns)
+/* Requests of one priority that a burst of `count` alternating ones takes. */
+static void take_burst(struct overload *o, unsigned count, uint64_t now_ns, unsigned taken[2])
 {
-    struct outcome outcome = {{0}, {0}};
-    uint64_t until_ns = *now_ns + SECOND_NS;
-    double queue = 0;
-    unsigned number = 0;
-    while (*now_ns < until_ns) {
-        uint32_t frames = queue > BURST ? BURST : (uint32_t)queue;
-        double spent_ns = 500;
-        overload_poll(o, frames, *now_ns);
-        for (uint32_t i = 0; i < frames; i++, number++) {
-            bool taken = overload_take(o, number & 1 ? 3 : 0, *now_ns);
-            spent_ns += taken ? 1e9 / capacity : 100;
-            taken ? outcome.taken[number & 1]++ : outcome.refused[number & 1]++;
-        }
-        queue += load * spent_ns / 1e9 - frames;
-        if (queue > 1024)
-            queue = 1024; /* the port's own queue ends there */
-        *now_ns += (uint64_t)spent_ns;
-    }
-    return outcome;
+    taken[0] = taken[1] = 0;
+    for (unsigned i = 0; i < count; i++)
+        taken[i & 1] += overload_take(o, i & 1 ? 3 : 0, now_ns);
 }
 
-static void what_can_be_judged_is_taken(void **state)
+static void without_overload_all_is_taken(void **state)
 {
     (void)state;
     struct overload o;
-    uint64_t now_ns = START_NS;
+    unsigned taken[2];
     overload_init(&o, 0, BURST);
-    struct outcome half = run(&o, 50000, 100000, &now_ns);
-    assert_int_equal(half.refused[0] + half.refused[1], 0);
-    assert_in_range(half.taken[0] + half.taken[1], 49000, 51000);
+    overload_burst(&o, 0);
+    take_burst(&o, BURST, START_NS, taken);
+    assert_int_equal(taken[0] + taken[1], BURST);
 }
 
-static void ten_times_too_much_keeps_the_peak_and_sheds_the_last_class_first(void **state)
+static void under_overload_the_last_class_is_refused_first(void **state)
 {
     (void)state;
     struct overload o;
-    uint64_t now_ns = START_NS;
+    unsigned taken[2];
     overload_init(&o, 0, BURST);
-    run(&o, 1000000, 100000, &now_ns);
-    struct outcome flood = run(&o, 1000000, 100000, &now_ns);
-    unsigned taken = flood.taken[0] + flood.taken[1];
-    assert_true(taken > 80000);
-    assert_true(flood.refused[0] + flood.refused[1] > 500000); /* told, not left in the port's queue */
-    assert_true(flood.taken[0] > flood.taken[1]);
-    run(&o, 50000, 100000, &now_ns);
-    struct outcome after = run(&o, 50000, 100000, &now_ns);
-    assert_int_equal(after.refused[0] + after.refused[1], 0);
+    overload_burst(&o, BURST);
+    take_burst(&o, BURST, START_NS, taken);
+    assert_int_equal(taken[0], BURST / 2);
+    assert_in_range(taken[1], 1, BURST / 2 - 8);
+    overload_burst(&o, BURST); /* a single class gets all but an eighth */
+    unsigned alone = 0;
+    for (unsigned i = 0; i < BURST; i++)
+        alone += overload_take(&o, 0, START_NS);
+    assert_int_equal(alone, BURST - BURST / 8);
 }
 
 static void a_pace_that_is_given_is_kept(void **state)
 {
     (void)state;
     struct overload o;
-    uint64_t now_ns = START_NS;
+    unsigned taken = 0;
     overload_init(&o, 20000, BURST);
-    struct outcome second = run(&o, 50000, 100000, &now_ns);
-    assert_in_range(second.taken[0] + second.taken[1], 19900, 20200);
+    for (unsigned i = 0; i < 50000; i++) /* a second at 50,000 */
+        taken += overload_take(&o, 0, START_NS + i * UINT64_C(20000));
+    assert_in_range(taken, 19900, 20200);
 }
 
 int main(void)
@@ -213,8 +194,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_venue_has_a_budget_of_its_own, begin, end),
         cmocka_unit_test_setup_teardown(failures_are_answered_within_a_budget, begin, end),
         cmocka_unit_test_setup_teardown(a_million_sources_are_bounded_together, begin, end),
-        cmocka_unit_test(what_can_be_judged_is_taken),
-        cmocka_unit_test(ten_times_too_much_keeps_the_peak_and_sheds_the_last_class_first),
+        cmocka_unit_test(without_overload_all_is_taken),
+        cmocka_unit_test(under_overload_the_last_class_is_refused_first),
         cmocka_unit_test(a_pace_that_is_given_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

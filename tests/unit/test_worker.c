@@ -370,6 +370,39 @@ static void counters_balance_over_garbage(void **state)
     assert_int_equal(world.worker->counters.received, 20000);
 }
 
+/* More than a burst waits, and it waits for long: the turn after the pause refuses it before a signature is checked. */
+static void what_waited_past_its_deadline_is_told_so(void **state)
+{
+    (void)state;
+    uint8_t frame[2048], request[1400], room[CREDENTIAL_SIZE_MAX];
+    struct credential claims = world_claims();
+    struct bytes code = world_sign(&claims, world_kid, world.other_secret_key, room, sizeof room); /* forged */
+    struct bytes payload = world_request(5, code, request, sizeof request);
+    const unsigned count_ = 150;
+    worker_step(world.worker); /* finds the queue empty, at 1 s */
+    for (unsigned late = 0; late < 2; late++) {
+        for (unsigned i = 0; i < count_; i++)
+            assert_true(
+                port_sim_inject(world.port, world_post(COAP_CON, (uint16_t)(late * count_ + i), payload, frame), 0));
+        if (late)
+            clock_sim_set(WORLD_NOW_S, 1000000000 + (world.config.reply_deadline_us + 1) * UINT64_C(1000));
+        while (worker_step(world.worker) > 0)
+            ;
+        for (unsigned i = 0; i < count_; i++) {
+            struct answer answer = {0};
+            struct bytes reply = port_sim_take(world.port);
+            struct bytes datagram = {reply.data + FRAME_UDP4 + 8, reply.length - FRAME_UDP4 - 8};
+            assert_int_equal(coap_parse(datagram, &answer.message), COAP_OK);
+            assert_int_equal(answer.message.code, late ? COAP_SERVICE_UNAVAILABLE : COAP_CONTENT);
+            assert_int_equal(coap_find(&answer.message, COAP_OPTION_MAX_AGE) != NULL, late);
+        }
+    }
+    const uint64_t *ended = world.worker->counters.ended;
+    assert_int_equal(ended[REASON_SIGNATURE], count_);
+    assert_int_equal(ended[REASON_DEADLINE], count_);
+    assert_int_equal(world.worker->counters.received, 2 * count_);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -401,6 +434,7 @@ int main(void)
         IN_A_NEW_WORLD(a_message_that_comes_again_gets_the_same_bytes),
         IN_A_NEW_WORLD(a_full_queue_is_counted),
         IN_A_NEW_WORLD(counters_balance_over_garbage),
+        IN_A_NEW_WORLD(what_waited_past_its_deadline_is_told_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,7 @@ void world_start(struct world *w)
     w->builder = generation_builder_new(hash_key);
     w->worker = malloc(sizeof *w->worker);
     struct lookup *lookup = NULL;
+    w->backlog = backlog_new(1);
     w->admit = admit_create(&(struct admit_options){.points_max = 16,
                                                     .failure = {.per_s = 5, .burst = 5},
                                                     .failure_all = {.per_s = 50, .burst = 50},
@@ -123,7 +124,8 @@ void world_start(struct world *w)
                                                   .answers = answers_new(64, 1),
                                                   .admit = w->admit,
                                                   .lookup = lookup,
-                                                  .park = park_new(2000000)});
+                                                  .park = park_new(2000000),
+                                                  .backlogs = &w->backlog});
     bool ring = worker_start_thread(w->worker);
     assert(ring);
     struct issuer_key key = world_key(w);
@@ -148,6 +150,7 @@ void world_stop(struct world *w)
     answers_free(w->worker->answers);
     lookup_close(w->worker->lookup);
     park_free(w->worker->park);
+    backlog_free(w->backlog);
     admit_destroy(w->admit);
     free(w->worker);
     port_sim_delete(w->port);

@@ -16,6 +16,7 @@ struct world {
     struct admit *admit;
     struct generation_builder *builder;
     struct worker *worker;
+    struct backlog *backlog;
     uint64_t sequence;
     uint8_t secret_key[64], other_secret_key[64];
 };
