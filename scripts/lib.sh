@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE=1 # root leaves no files in a user's tree
 # Everything that building, testing, measuring and the demo need, on Debian 12 and 13.
 PACKAGES=(
     build-essential meson ninja-build pkgconf git clang clang-format shellcheck
-    libdpdk-dev libsodium-dev liburing-dev libxxhash-dev zlib1g-dev libcjson-dev libcmocka-dev
+    libdpdk-dev dpdk-dev libsodium-dev liburing-dev libxxhash-dev zlib1g-dev libcjson-dev libcmocka-dev
     libqrencode-dev libpng-dev libmicrohttpd-dev libseccomp-dev libcap-ng-dev libssl-dev libfuse3-dev
     liblmdb-dev chromium fuse3 fio iproute2 libcoap3-bin tshark jq python3 python3-cbor2 python3-cryptography python3-scapy
 )

@@ -1,188 +1,80 @@
-/* What it costs to hear only known points. Prints one JSON object:
- *   oscore_cycles         cycles a request for unprotecting it and protecting its answer: AEAD 10, full bursts, more
- *                         points than a burst, each with its own keys
- *   oscore_cycles_chacha  the same with AEAD 24
- *   oscore_cycles_many    the same with AEAD 10 and more points than expanded keys are kept for
- * Usage: bench_admission [EAL options] */
-#include <rte_cycles.h>
-#include <rte_eal.h>
+/* bench_admission [--json]
+ * What it costs to hear only known points, and what happens when more arrives than can be served. Prints one JSON
+ * object:
+ *   oscore_cycles          cycles a request for unprotecting it and protecting its answer: AEAD 10, full bursts, more
+ *                          points than a burst, each with its own keys; _chacha: AEAD 24; _many: more points than
+ *                          expanded keys are kept for
+ *   refuse_vs_testpmd      frames a second that the worker refuses and answers, as a share of those that dpdk-testpmd
+ *                          forwards in 5tswap mode: the same kind of port (a TAP), core, frame size and sender; the
+ *                          worst of the kinds, which stand beside it as refuse_…
+ *   goodput_at_10x         verdicts a second at ten times the peak's load, as a share of the peak
+ *   latency_factor_at_10x  99th percentile of verdicts' latency at that load, as a multiple of that at 80 % of the peak
+ *   honest_under_flood     share of honest requests answered by a verdict at half the peak, while nine of ten frames
+ * are forged, from a million sources; flood_memory_growth_kib: what the process took in it */
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "dataplane/aead_dpdk.h"
-#include "dataplane/oscore.h"
-#include "tests/reference/oscore_reference.h"
+#include "tests/bench/admission_bench.h"
 
-/* Multiples of a burst, so that each burst has as many points as requests. */
-#define POINTS 1024
-#define POINTS_MANY 20032
-#define KEYS 4096
-#define ROUNDS 320
-#define REQUEST_SIZE 230 /* a dynamic credential of 207 bytes, its map, code and options */
-#define RESPONSE_SIZE 45
-#define ROOM 320
+static const struct {
+    const char *name;
+    int (*run)(void);
+} parts[] = {{"oscore", admission_oscore}, {"refuse", admission_refuse}, {"overload", admission_overload}};
 
-struct city {
-    struct oscore *oscore;
-    struct oscore_worker *worker;
-    struct aead *aead;
-    enum point_oscore_alg alg;
-    uint32_t count;
-    uint64_t sequence;
-};
+#define PARTS (sizeof parts / sizeof *parts)
 
-struct datagram {
-    uint8_t wire[ROOM], response[ROOM];
-    size_t wire_size;
-    struct coap_message outer;
-    struct oscore_request request;
-};
-
-/* All are made before the first is measured, so that the points' own work is not in the way. */
-static struct datagram datagrams[ROUNDS][OSCORE_BURST_MAX];
-static struct oscore_request *requests[ROUNDS][OSCORE_BURST_MAX];
-
-static struct point point_of(uint32_t id, enum point_oscore_alg alg)
+/* The last line that the part printed. EAL's own words go to the same place and are left out. */
+static bool run_part(const char *name, char *line, size_t size)
 {
-    struct point p = {
-        .id = id,
-        .oscore = {
-            .alg = alg, .master_secret = {1}, .master_secret_size = 16, .point_id_size = 4, .appliance_id_size = 1}};
-    memcpy(p.oscore.master_secret + 1, &id, sizeof id);
-    memcpy(p.oscore.point_id, &id, sizeof id);
-    return p;
-}
-
-static bool city_begin(struct city *c, struct aead *aead, enum point_oscore_alg alg, uint32_t count)
-{
-    *c = (struct city){.aead = aead, .alg = alg, .count = count, .oscore = oscore_create(count, 1), .sequence = 256};
-    if (c->oscore)
-        c->worker = oscore_worker_create(c->oscore, aead);
-    for (uint32_t i = 0; c->worker && i < count; i++) {
-        struct point p = point_of(i, alg);
-        if (oscore_put(c->oscore, &p) != OSCORE_ADDED)
-            return false;
+    int out[2];
+    if (pipe(out) != 0)
+        return false;
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(out[1], STDOUT_FILENO);
+        close(out[0]);
+        close(out[1]);
+        execl("/proc/self/exe", "bench_admission", "--part", name, (char *)NULL);
+        _exit(127);
     }
-    return c->worker != NULL;
-}
-
-static void city_end(struct city *c)
-{
-    aead_forget_all(c->aead);
-    oscore_worker_destroy(c->worker);
-    oscore_destroy(c->oscore);
-}
-
-/* A request as its point makes it; not part of what is measured. */
-static void make(const struct city *c, unsigned round, unsigned slot, uint32_t id, const uint8_t *echo)
-{
-    struct datagram *d = &datagrams[round][slot];
-    struct point p = point_of(id, c->alg);
-    uint8_t plain[ROOM], sealed[ROOM], option[OSCORE_OPTION_MAX], fill[REQUEST_SIZE];
-    memset(fill, 0x42, sizeof fill);
-    plain[0] = COAP_POST;
-    struct coap_writer inner = coap_write_options(plain + 1, sizeof plain - 1);
-    if (echo)
-        coap_put_option(&inner, COAP_OPTION_ECHO, (struct bytes){echo, OSCORE_ECHO_SIZE});
-    coap_put_payload(&inner, (struct bytes){fill, REQUEST_SIZE - 2});
-    size_t option_size,
-        size = reference_seal_request(&p.oscore, c->sequence, (struct bytes){plain, 1 + coap_written(&inner)}, option,
-                                      &option_size, sealed);
-    struct coap_writer out = coap_write(d->wire, sizeof d->wire, COAP_CON, COAP_POST, 1, bytes_of_text("tokn"));
-    coap_put_option(&out, COAP_OPTION_OSCORE, (struct bytes){option, option_size});
-    coap_put_payload(&out, (struct bytes){sealed, size});
-    d->wire_size = coap_written(&out);
-    requests[round][slot] = &d->request;
-}
-
-/* What the stages before have done to a burst when it comes to ours: it is parsed, and in the cache. */
-static void receive(unsigned round)
-{
-    for (unsigned i = 0; i < OSCORE_BURST_MAX; i++) {
-        struct datagram *d = &datagrams[round][i];
-        coap_parse((struct bytes){d->wire, d->wire_size}, &d->outer);
-        d->request =
-            (struct oscore_request){.outer = &d->outer, .response = d->response, .response_size = RESPONSE_SIZE};
-        memset(d->response, 0x45, RESPONSE_SIZE);
-    }
-}
-
-/* Meets the challenges of the points first … first + 63, so that they are taken from then on. */
-static bool synchronise(struct city *c, uint32_t first)
-{
-    uint8_t echo[OSCORE_BURST_MAX][OSCORE_ECHO_SIZE];
-    for (unsigned pass = 0; pass < 2; pass++) {
-        for (unsigned i = 0; i < OSCORE_BURST_MAX; i++)
-            make(c, 0, i, (first + i) % c->count, pass ? echo[i] : NULL);
-        receive(0);
-        oscore_unprotect_burst(c->worker, requests[0], OSCORE_BURST_MAX);
-        for (unsigned i = 0; i < OSCORE_BURST_MAX; i++) {
-            if (requests[0][i]->reason != (pass ? REASON_NONE : REASON_OSCORE_ECHO))
-                return false;
-            memcpy(echo[i], requests[0][i]->echo, OSCORE_ECHO_SIZE);
-        }
-    }
-    return true;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    uint64_t one = *(const uint64_t *)a, two = *(const uint64_t *)b;
-    return one < two ? -1 : one > two;
-}
-
-/* Cycles a request in the median burst, since other programs may run on the core; or 0 where one was not taken or not
- * answered. */
-static double measure(struct aead *aead, enum point_oscore_alg alg, uint32_t count)
-{
-    struct city c;
-    static uint64_t took[ROUNDS];
-    bool ok = city_begin(&c, aead, alg, count);
-    for (uint32_t first = 0; ok && first < count; first += OSCORE_BURST_MAX)
-        ok = synchronise(&c, first);
-    for (uint32_t round = 0; ok && round < ROUNDS; round++) {
-        uint32_t first = round * OSCORE_BURST_MAX % count;
-        c.sequence += first == 0;
-        for (unsigned i = 0; i < OSCORE_BURST_MAX; i++)
-            make(&c, round, i, first + i, NULL);
-    }
-    for (uint32_t round = 0; ok && round < ROUNDS; round++) {
-        receive(round);
-        uint64_t begin = rte_rdtsc();
-        oscore_unprotect_burst(c.worker, requests[round], OSCORE_BURST_MAX);
-        oscore_protect_burst(c.worker, requests[round], OSCORE_BURST_MAX);
-        took[round] = rte_rdtsc() - begin;
-        for (unsigned i = 0; i < OSCORE_BURST_MAX; i++)
-            ok = ok && requests[round][i]->reason == REASON_NONE && requests[round][i]->response_size > RESPONSE_SIZE;
-    }
-    qsort(took, ROUNDS, sizeof *took, by_size);
-    city_end(&c);
-    return ok ? (double)took[ROUNDS / 2] / OSCORE_BURST_MAX : 0;
+    close(out[1]);
+    FILE *in = fdopen(out[0], "r");
+    char next[4096];
+    line[0] = 0;
+    while (in && fgets(next, sizeof next, in))
+        if (next[0] == '"')
+            snprintf(line, size, "%.*s", (int)strcspn(next, "\n"), next);
+    if (in)
+        fclose(in);
+    int status = -1;
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0 && line[0];
 }
 
 int main(int argc, char **argv)
 {
-    static char *const defaults[] = {"bench_admission", "--no-pci",       "--no-huge",   "-m", "256",
-                                     "--no-shconf",     "--no-telemetry", "--log-level", "4"};
-    char *arguments[sizeof defaults / sizeof *defaults + 1] = {NULL};
-    memcpy(arguments, defaults, sizeof defaults);
-    bool given = argc > 1;
-    if (rte_eal_init(given ? argc : (int)(sizeof defaults / sizeof *defaults), given ? argv : arguments) < 0)
-        return 1;
-    char error[128];
-    struct aead_dpdk_options options = {.workers = 1, .keys_per_worker = KEYS};
-    struct aead *aead = aead_dpdk_start(&options, error, sizeof error) ? aead_dpdk_worker(0) : NULL;
-    if (!aead) {
-        fprintf(stderr, "%s\n", error);
-        return 1;
+    char line[4096];
+    const char *comma = "{";
+    int failed = 0;
+    if (argc == 3 && strcmp(argv[1], "--part") == 0)
+        for (size_t i = 0; i < PARTS; i++)
+            if (strcmp(parts[i].name, argv[2]) == 0)
+                return parts[i].run();
+    if (argc > 2 || (argc == 2 && strcmp(argv[1], "--json") != 0)) {
+        fprintf(stderr, "usage: bench_admission [--json]\n");
+        return 2;
     }
-    double ccm = measure(aead, POINT_OSCORE_AES_CCM, POINTS);
-    double chacha = measure(aead, POINT_OSCORE_CHACHA20, POINTS);
-    double many = measure(aead, POINT_OSCORE_AES_CCM, POINTS_MANY);
-    printf("{\"oscore_cycles\":%.0f,\"oscore_cycles_chacha\":%.0f,\"oscore_cycles_many\":%.0f,\"driver\":\"%s\"}\n",
-           ccm, chacha, many, aead_dpdk_driver());
-    aead_dpdk_stop();
-    rte_eal_cleanup();
-    return ccm > 0 && chacha > 0 && many > 0 ? 0 : 1;
+    for (size_t i = 0; i < PARTS; i++) {
+        if (!run_part(parts[i].name, line, sizeof line)) {
+            fprintf(stderr, "bench_admission: the part %s failed\n", parts[i].name);
+            failed = 1;
+            continue;
+        }
+        printf("%s%s", comma, line);
+        comma = ",\n ";
+    }
+    printf("}\n");
+    return failed;
 }

@@ -38,7 +38,7 @@ struct generator {
     struct load_frame held[BURST];  /* frames that the port has still to take */
     uint64_t held_due[BURST];
     struct load_counts counts;
-    struct histogram latency, lag;
+    struct histogram latency, lag, served;
     unsigned sample_count;
     struct wrong_sample samples[GENERATOR_SAMPLES_MAX];
 };
@@ -361,7 +361,10 @@ static void take_answer(struct generator *g, const struct link_answer *from, uin
     g->counts.answered++;
     if (g->config.observer)
         g->config.observer(g->config.observer_context, flight->sequence, latency_ns);
+    uint64_t right = g->counts.right;
     judge(g, flight, &answer, now);
+    if (g->counts.right != right)
+        histogram_record(&g->served, latency_ns);
 }
 
 static void receive(struct generator *g)
@@ -433,6 +436,11 @@ void generator_counts(const struct generator *g, struct load_counts *out)
 void generator_latency(const struct generator *g, struct histogram *out)
 {
     histogram_copy(&g->latency, out);
+}
+
+const struct histogram *generator_served(const struct generator *g)
+{
+    return &g->served;
 }
 
 const struct histogram *generator_lag(const struct generator *g)

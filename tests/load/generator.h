@@ -94,6 +94,8 @@ void generator_close(struct generator *generator);
 
 void generator_counts(const struct generator *generator, struct load_counts *out);
 void generator_latency(const struct generator *generator, struct histogram *out);
+/* The same of right answers alone, without those that shed the request; of a generator that has ended. */
+const struct histogram *generator_served(const struct generator *generator);
 /* How late requests left after they were due: the tool's own part of the latency where the port takes all. */
 const struct histogram *generator_lag(const struct generator *generator);
 /* The first wrong answers; returns how many. After the last step only. */
