@@ -100,7 +100,7 @@ static bool scan_escape(struct scan *in)
     in->next++;
     if (c == 'u')
         return scan_unicode_escape(in);
-    return strchr("\"\\/bfnrt", c) != NULL || fail(in, "unknown escape");
+    return (c != 0 && strchr("\"\\/bfnrt", c)) || fail(in, "unknown escape");
 }
 
 static bool scan_text(struct scan *in, struct bytes *out)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control/json.h"
+#include "tests/unit/json_cases.h"
 
 static const struct {
     const char *text;
@@ -65,6 +66,43 @@ static void test_strictness(void **state)
         cJSON_Delete(tree);
         json_problems_free(&problems);
     }
+}
+
+/* A refusal says where: one problem, with line and column or a pointer. */
+static void expect_read(const char *name, struct bytes text, bool accepted)
+{
+    struct json_problems problems = {0};
+    cJSON *tree = json_parse(text, &problems);
+    if (accepted != (tree != NULL))
+        fail_msg("%s: %s", name, tree ? "accepted" : problems.items[0].message);
+    assert_int_equal(problems.count, accepted ? 0 : 1);
+    if (!tree && !problems.items[0].pointer[0] && !strstr(problems.items[0].message, "line "))
+        fail_msg("%s: where? \"%s\"", name, problems.items[0].message);
+    cJSON_Delete(tree);
+    json_problems_free(&problems);
+}
+
+static void test_published_cases(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < json_case_count; i++)
+        expect_read(json_cases[i].name, json_cases[i].text, json_cases[i].accepted);
+}
+
+/* The suite's long ones: n_structure_100000_opening_arrays, n_structure_open_array_object,
+ * i_structure_500_nested_arrays. */
+static void test_published_long_cases(void **state)
+{
+    (void)state;
+    static const char object[] = "[{\"\":";
+    static uint8_t text[50000 * (sizeof object - 1)];
+    memset(text, '[', 100000);
+    expect_read("n_structure_100000_opening_arrays", (struct bytes){text, 100000}, false);
+    memset(text + 500, ']', 500);
+    expect_read("i_structure_500_nested_arrays", (struct bytes){text, 1000}, false);
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (uint8_t)object[i % (sizeof object - 1)];
+    expect_read("n_structure_open_array_object", (struct bytes){text, sizeof text}, false);
 }
 
 static void test_depth(void **state)
@@ -146,8 +184,9 @@ static void what_is_quoted_is_utf8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strictness),        cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_bytes_after),       cmocka_unit_test(test_places),
+        cmocka_unit_test(test_strictness),           cmocka_unit_test(test_published_cases),
+        cmocka_unit_test(test_published_long_cases), cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_bytes_after),          cmocka_unit_test(test_places),
         cmocka_unit_test(what_is_quoted_is_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
