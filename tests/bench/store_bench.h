@@ -14,7 +14,7 @@ struct bench {
 
 /* NAN: not measured. */
 struct bench_results {
-    double cold_lookup_vs_fio, cold_lookups_per_s, fio_reads_per_s;
+    double cold_lookup_vs_fio, cold_lookups_per_s, fio_reads_per_s, cached_lookup_vs_fio;
     double absent_lookup_ns, filter_bits, false_positive_rate, growth_1m_100m;
     double load_vs_fio, load_s, start_s, bytes_per_record;
     double single_vs_fio, single_per_s, group_gain, batch_per_s;
@@ -58,6 +58,8 @@ void bench_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Runs fio with these arguments and returns a number of its JSON answer: jobs[0].DIRECTION.MEMBER. */
 double bench_fio(const char *direction, const char *member, const char *arguments);
 
+#define DEPTH_MAX 128
+
 /* A store thread's and a worker's means in one process. */
 struct bench_world {
     struct store *store;
@@ -73,5 +75,7 @@ void bench_clean(const struct bench *bench);
 
 void bench_writes(const struct bench *bench, struct bench_results *out);
 void bench_tables(const struct bench *bench, struct bench_results *out);
-void bench_load_only(const struct bench *bench, struct bench_results *out);
+void bench_loading(const struct bench *bench, struct bench_results *out);
+void bench_reads_only(const struct bench *bench, struct bench_results *out);
+void bench_reads(const struct bench *bench, struct bench_world *world, struct bench_results *out);
 void bench_live(const struct bench *bench, struct bench_results *out);
