@@ -74,7 +74,16 @@ static inline struct field field_square(struct field a)
 }
 
 /* The 32 bytes, little-endian, without bit 255. Any value below 2^255 is taken. */
-struct field field_from_words(const uint64_t word[4]);
+static inline struct field field_from_words(const uint64_t word[4])
+{
+    struct field r;
+    r.limb[0] = word[0] & FIELD_LIMB_MASK;
+    r.limb[1] = (word[0] >> 51 | word[1] << 13) & FIELD_LIMB_MASK;
+    r.limb[2] = (word[1] >> 38 | word[2] << 26) & FIELD_LIMB_MASK;
+    r.limb[3] = (word[2] >> 25 | word[3] << 39) & FIELD_LIMB_MASK;
+    r.limb[4] = (word[3] >> 12) & FIELD_LIMB_MASK;
+    return r;
+}
 struct field field_from_bytes(const uint8_t bytes[32]);
 /* The one representative below p, from loose limbs. */
 void field_to_words(struct field a, uint64_t word[4]);
