@@ -2,22 +2,11 @@
 
 #include "keys/ed25519/inverse.h"
 
-/* Lane i gets lane i + 2, or lane i + 1, in a circle. */
-#define BY_TWO 0x4e
-#define BY_ONE 0x39
-#define ROTATED(out, a, by)                                                                                            \
-    do {                                                                                                               \
-        for (unsigned i = 0; i < 5; i++)                                                                               \
-            (out).limb[i] = _mm256_permute4x64_pd((a).limb[i], by);                                                    \
-    } while (0)
-
 /* The product of the other lanes is built beside the product of all. */
 struct field4 invert_x4(const struct field4 *a)
 {
-    struct field4 beside_1, beside_2;
-    ROTATED(beside_1, *a, BY_TWO);
-    struct field4 pairs = field4_multiply(*a, beside_1);
-    ROTATED(beside_2, pairs, BY_ONE);
+    struct field4 beside_1 = field4_rotate(*a, 2), pairs = field4_multiply(*a, beside_1);
+    struct field4 beside_2 = field4_rotate(pairs, 1);
     struct raw4 all = field4_integers(field4_multiply(pairs, beside_2));
     struct field product;
     for (unsigned i = 0; i < 5; i++)

@@ -149,6 +149,14 @@ FIELD4_INLINE struct field4 field4_of(const struct field *value)
     return r;
 }
 
+/* Lane i gets what lane i + by has, in a circle; by is 1 or 2. */
+FIELD4_INLINE struct field4 field4_rotate(struct field4 a, unsigned by)
+{
+    for (unsigned i = 0; i < 5; i++)
+        a.limb[i] = by == 2 ? _mm256_permute4x64_pd(a.limb[i], 0x4e) : _mm256_permute4x64_pd(a.limb[i], 0x39);
+    return a;
+}
+
 /* word[i] holds word i of the 32 bytes at each lane's address. */
 FIELD4_INLINE void load_words4(const uint64_t address[4], unsigned offset, __m256i word[4])
 {

@@ -6,7 +6,7 @@
 
 #define GROUPS_MAX (ED25519_BURST_MAX / LANES)
 
-/* Four signatures; fewer are filled up with the first. */
+/* Four signatures; fewer go around. */
 struct group {
     const struct ed25519_check *checks[LANES];
     uint64_t signatures[LANES], tables[LANES]; /* addresses */
@@ -21,8 +21,12 @@ static void walk_prepare(struct walk *walk, const struct tables *tables, const s
     for (unsigned lane = 0; lane < LANES; lane++)
         base[lane] = (uintptr_t)tables->base;
     walk->count = 0;
+    walk->parts = 1;
     walk_append_x4(walk, &tables->base_shape, base, group->base_digits);
     walk_append_x4(walk, &tables->key_shape, group->tables, group->key_digits);
+    /* One alone, or two, leave no lane idle. */
+    if (group->count <= LANES / 2)
+        walk_spread_x4(walk, group->count, tables->base);
 }
 
 /* The signature's hash and both scalars' digits. */
@@ -30,8 +34,18 @@ static void prepare(const struct tables *tables, struct group *group)
 {
     uint8_t digest[LANES][64];
     uint64_t base[LANES][4], key[LANES][4];
-    sha512_challenge_x4(group->checks, digest);
+    const struct ed25519_check *first = group->checks[0];
+    if (group->count == 1) {
+        sha512_challenge(first->signature, first->key->public_key, first->message, first->length, digest[0]);
+    } else {
+        sha512_challenge_x4(group->checks, digest);
+    }
     for (unsigned lane = 0; lane < LANES; lane++) {
+        if (lane >= group->count) {
+            memcpy(base[lane], base[lane - group->count], sizeof base[lane]);
+            memcpy(key[lane], key[lane - group->count], sizeof key[lane]);
+            continue;
+        }
         struct scalar s, h = scalar_reduce(digest[lane]);
         scalar_from_bytes(group->checks[lane]->signature + 32, &s);
         table_recode(&tables->base_shape, &s, base[lane]);
@@ -65,7 +79,7 @@ static unsigned make_groups(struct group groups[GROUPS_MAX], const struct ed2551
     for (unsigned g = 0; g < group_count; g++) {
         groups[g].count = n - g * LANES < LANES ? n - g * LANES : LANES;
         for (unsigned lane = 0; lane < LANES; lane++) {
-            groups[g].index[lane] = order[g * LANES + (lane < groups[g].count ? lane : 0)];
+            groups[g].index[lane] = order[g * LANES + lane % groups[g].count];
             groups[g].checks[lane] = checks[groups[g].index[lane]];
             groups[g].signatures[lane] = (uintptr_t)groups[g].checks[lane]->signature;
             groups[g].tables[lane] = (uintptr_t)groups[g].checks[lane]->key->table;

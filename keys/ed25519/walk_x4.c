@@ -36,6 +36,30 @@ void walk_append_x4(struct walk *walk, const struct window_shape *shape, const u
     }
 }
 
+void walk_spread_x4(struct walk *walk, unsigned count, const struct niels_packed *zero)
+{
+    unsigned windows = walk->count, parts = LANES / count;
+    walk->count = (windows + parts - 1) / parts;
+    walk->parts = parts;
+    for (unsigned i = 0; i < walk->count; i++) {
+        struct step *to = &walk->steps[i];
+        /* In place: no step is written before it was read, lane by lane. */
+        for (unsigned lane = 0; lane < LANES; lane++) {
+            unsigned from = i * parts + lane / count;
+            if (from < windows) {
+                to->plus[lane] = walk->steps[from].plus[lane];
+                to->minus[lane] = walk->steps[from].minus[lane];
+                to->entry[lane] = walk->steps[from].entry[lane];
+                to->sign[lane] = walk->steps[from].sign[lane];
+            } else {
+                to->plus[lane] = to->entry[lane] = (uintptr_t)zero->plus;
+                to->minus[lane] = (uintptr_t)zero->minus;
+                to->sign[lane] = 0;
+            }
+        }
+    }
+}
+
 /* An entry lies in two cache lines. */
 #define FETCH(step, lane, hint)                                                                                        \
     do {                                                                                                               \
@@ -101,24 +125,43 @@ FIELD4_INLINE struct halfway4 add_entry(const struct point4 *p, const struct ste
     return point4_add_halfway(p, &entry);
 }
 
-/* Walks are longer than any distance. */
+/* Adds to every lane's point that of the lane `by` further on, which takes the place of a table's entry with its own z.
+ */
+static struct halfway4 add_lanes(struct point4 *p, unsigned by)
+{
+    for (unsigned i = 0; i < 5; i++)
+        p->z.limb[i] = _mm256_add_epi64(p->z.limb[i], lanes_of(BIAS_VALUE / 2));
+    struct field4 z = raw4_carry(p->z), t2d = field4_multiply(p->t, field4_of(&field_2d));
+    struct niels4 other = {field4_rotate(p->sum, by), field4_rotate(p->difference, by), field4_rotate(t2d, by)};
+    p->z = field4_multiply_raw(z, field4_rotate(z, by), FIELD4_BIAS_HALF);
+    return point4_add_halfway(p, &other);
+}
+
+/* The step `ahead` of step i, in this walk or the next, which may be shorter than that. */
 FIELD4_INLINE const struct step *step_ahead(const struct walk *walk, const struct walk *next, unsigned i)
 {
-    return i < walk->count ? &walk->steps[i] : &next->steps[i - walk->count];
+    if (i < walk->count)
+        return &walk->steps[i];
+    i -= walk->count;
+    return &next->steps[i < next->count ? i : next->count - 1];
 }
 
 void walk_sum_x4(const struct walk *walk, const struct walk *next, struct affine4 *sum)
 {
     struct point4 p;
+    struct raw4 x, y;
     first_point(&walk->steps[0], &p);
     unsigned last = walk->count - 1;
     for (unsigned i = 1; i < last; i++) {
         fetch_lanes(step_ahead(walk, next, i + FETCH_FAR), step_ahead(walk, next, i + FETCH_NEAR));
         struct halfway4 half = add_entry(&p, &walk->steps[i]);
-        struct raw4 x, y;
         point4_finish(&half, &p, &x, &y);
     }
     struct halfway4 half = add_entry(&p, &walk->steps[last]);
+    for (unsigned parts = 1; parts < walk->parts; parts *= 2) {
+        point4_finish(&half, &p, &x, &y);
+        half = add_lanes(&p, 2 / parts);
+    }
     sum->x = field4_multiply(half.e, half.f);
     sum->y = field4_multiply(half.g, half.h);
     sum->z = field4_multiply(half.f, half.g);
@@ -127,5 +170,5 @@ void walk_sum_x4(const struct walk *walk, const struct walk *next, struct affine
 void walk_fetch_x4(const struct walk *walk)
 {
     for (unsigned i = 0; i < FETCH_FAR; i++)
-        fetch_lanes(&walk->steps[i], &walk->steps[i % FETCH_NEAR]);
+        fetch_lanes(step_ahead(walk, walk, i), step_ahead(walk, walk, i % FETCH_NEAR));
 }
