@@ -134,6 +134,7 @@ static double measure_gate(struct bench_load *load, const struct options *option
                                             .address = BENCH_TARGET,
                                             .trusted = BENCH_FIRST_ADDRESS & ~((1u << 22) - 1),
                                             .trusted_length = 10,
+                                            .points = load->profile.points,
                                             .core = 1};
     struct target *target = target_start(&target_options, load->error, sizeof load->error);
     if (!target || !open_link(load, ends[0], target_mac(target)))

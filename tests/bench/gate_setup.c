@@ -54,7 +54,9 @@ bool bench_trial(void *context, double rate_per_s, double duration_s, struct res
                    .seed = load->seed,
                    .shares = 1,
                    .first_entry = load->cursor,
-                   .timeout_ns = profile->timeout_ns},
+                   .timeout_ns = profile->timeout_ns,
+                   .contexts = load->contexts,
+                   .aead = load->aead},
         .duration_s = duration_s,
     };
     if (!trial_run(&trial, out, load->error, sizeof load->error))

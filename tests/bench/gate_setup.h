@@ -10,6 +10,8 @@ struct bench_load {
     struct pool pool;
     struct link link;
     struct load_port *port;
+    struct contexts *contexts; /* NULL: plain requests */
+    struct aead *aead;         /* the generator's cipher */
     uint64_t seed;
     uint64_t made_at_s; /* when the pool's credentials were issued */
     uint64_t cursor;    /* where the next trial begins, so that requests come round as late as possible */

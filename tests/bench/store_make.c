@@ -7,6 +7,8 @@
 
 #include "control/rules_json.h"
 #include "keys/log.h"
+#include "keys/seal.h"
+#include "tests/load/context.h"
 
 #define RECORDS_PER_COMMIT 1000
 
@@ -39,11 +41,18 @@ static bool append_keys(struct maker *maker, const struct signer *signer)
     return true;
 }
 
-static bool append_points(struct maker *maker, const struct profile *profile, uint64_t seed, uint32_t first_address)
+/* Each point may ask plainly and under OSCORE. */
+static bool append_points(struct maker *maker, const struct profile *profile, uint64_t seed, uint32_t first_address,
+                          const struct seal_key *key)
 {
     uint8_t room[POINT_ENCODED_MAX];
     for (uint32_t i = 0; i < profile->points; i++) {
         struct point point = pool_point(profile, seed, first_address, i);
+        context_of_seed(seed, i, &point.oscore);
+        if (!point_seal(&point, key)) {
+            snprintf(maker->error, maker->error_size, "store: a secret cannot be sealed");
+            return false;
+        }
         if (!append(maker, LOG_POINT, room, point_encode(&point, room, sizeof room)))
             return false;
     }
@@ -91,19 +100,30 @@ static bool append_rules(struct maker *maker, const char *path)
     return good;
 }
 
+void store_seal_path(const char *directory, char *path, size_t size)
+{
+    snprintf(path, size, "%s/seal.key", directory);
+}
+
 bool store_make(const char *directory, const struct profile *profile, const struct signer *signer, uint64_t seed,
                 uint32_t first_address, const char *rules_path, uint64_t now_s, char *error, size_t error_size)
 {
     struct maker maker = {.error = error, .error_size = error_size};
+    char path[512];
+    store_seal_path(directory, path, sizeof path);
+    struct seal_key *key = seal_key_open(path, SEAL_MAY_CREATE, error, error_size);
+    if (!key)
+        return false;
     if (log_writer_open(directory, &maker.log, error, error_size) != LOG_OK)
         return false;
-    bool good = append_keys(&maker, signer) && append_points(&maker, profile, seed, first_address) &&
+    bool good = append_keys(&maker, signer) && append_points(&maker, profile, seed, first_address, key) &&
                 append_lists(&maker, profile, signer, seed, now_s) && append_rules(&maker, rules_path);
     if (good && log_writer_commit(maker.log) != LOG_OK) {
         snprintf(error, error_size, "store: %s", log_writer_error(maker.log));
         good = false;
     }
     log_writer_close(maker.log);
+    seal_key_close(key);
     return good;
 }
 

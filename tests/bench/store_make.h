@@ -9,3 +9,5 @@ bool store_make(const char *directory, const struct profile *profile, const stru
                 uint32_t first_address, const char *rules_path, uint64_t now_s, char *error, size_t error_size);
 /* Removes the directory and the files in it. */
 void store_remove(const char *directory);
+/* Where the key stands that the points' secrets are sealed with. */
+void store_seal_path(const char *directory, char *path, size_t size);

@@ -6,6 +6,7 @@
 #include "dataplane/follower.h"
 #include "dataplane/port_dpdk.h"
 #include "dataplane/worker.h"
+#include "tests/bench/store_make.h"
 #include "tests/load/port.h"
 
 #define LOOKUP_DEPTH 128
@@ -18,6 +19,7 @@ struct target {
     struct port *ports[1];
     struct publisher *publisher;
     struct admit *admit;
+    struct oscore *oscore;
     struct follower *follower;
     struct worker *worker;
     unsigned core;
@@ -49,6 +51,7 @@ static void configure(struct target *target, const struct target_options *option
     struct config *config = &target->config;
     config_defaults(config);
     snprintf(config->store, sizeof config->store, "%s", options->store);
+    store_seal_path(options->store, config->seal_key, sizeof config->seal_key);
     snprintf(config->ports[0], sizeof config->ports[0], "%s", options->device);
     config->port_count = 1;
     put_address(&config->addresses[0].prefix, options->address, 32);
@@ -57,7 +60,7 @@ static void configure(struct target *target, const struct target_options *option
     config->trusted_count = 1;
     config->worker_count = 1;
     config->idle = CONFIG_IDLE_SPIN;
-    config->points_max = 1u << 20;
+    config->points_max = options->points;
     config->point_rate_per_s = POINT_BUDGET;
     config->point_burst = POINT_BUDGET;
     config->overload_per_s = UINT32_MAX; /* the bench finds the limit itself */
@@ -79,12 +82,16 @@ static bool make(struct target *target, const struct target_options *options, ch
                                                          .failure = {POINT_BUDGET, POINT_BUDGET},
                                                          .failure_all = {POINT_BUDGET, POINT_BUDGET},
                                                          .failures_max = ADMIT_FAILURES_MAX_DEFAULT});
-    target->follower = target->publisher ? follower_new(config, target->publisher, NULL) : NULL;
+    target->oscore = options->aead ? oscore_create(config->points_max, 1) : NULL;
+    if (options->aead && !target->oscore)
+        return false;
+    target->follower = target->publisher ? follower_new(config, target->publisher, target->oscore) : NULL;
     target->worker = aligned_alloc(64, (sizeof *target->worker + 63) / 64 * 64);
     struct worker_terms terms = {.config = config,
                                  .ports = target->ports,
                                  .publisher = target->publisher,
                                  .admit = target->admit,
+                                 .oscore = target->oscore ? oscore_worker_create(target->oscore, options->aead) : NULL,
                                  .replay = replay_new(config->replay_entries, 1),
                                  .answers = answers_new(config->answers_per_worker, 1),
                                  .park = park_new((uint64_t)config->store_deadline_us * 1000)};

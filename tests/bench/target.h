@@ -6,13 +6,17 @@
 
 #include "keys/ed25519/ed25519.h"
 
+struct aead;
+
 struct target_options {
     const char *store;       /* a directory made by store_make */
     const char *device;      /* DPDK's name of the port that it serves */
     uint32_t address;        /* its own, host order */
     uint32_t trusted;        /* first address of the points' prefix, host order */
     unsigned trusted_length; /* bits */
+    uint32_t points;         /* how many it has room for */
     unsigned core;           /* the n-th core behind main's */
+    struct aead *aead;       /* the worker's cipher; NULL: no OSCORE */
     enum ed25519_engine engine;
 };
 

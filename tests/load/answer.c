@@ -3,6 +3,7 @@
 #include "dataplane/coap.h"
 #include "dataplane/reasons.h"
 #include "keys/cbor.h"
+#include "tests/load/random.h"
 
 static const char *const wrong_names[WRONG_COUNT] = {
     [WRONG_NOTHING] = "nothing",
@@ -13,6 +14,7 @@ static const char *const wrong_names[WRONG_COUNT] = {
     [WRONG_COLOUR] = "colour",
     [WRONG_REASON] = "reason",
     [WRONG_OBLIGATIONS] = "obligations",
+    [WRONG_PROTECTION] = "protection",
     [WRONG_REPEAT] = "another answer to a retransmission",
 };
 
@@ -36,17 +38,41 @@ static int32_t extended(uint32_t nibble, const uint8_t **next, const uint8_t *en
     return value;
 }
 
-/* Passes over the options, which no answer of ours depends on; false where they are malformed. */
-static bool skip_options(const uint8_t **next, const uint8_t *end)
+/* Notes the options that matter here and passes over the others; false where they are malformed. */
+static bool take_options(const uint8_t **next, const uint8_t *end, struct answer *out)
 {
+    int32_t number = 0;
     while (*next < end && **next != 0xff) {
         uint32_t first = *(*next)++;
-        if (extended(first >> 4, next, end) < 0)
-            return false;
-        int32_t length = extended(first & 15, next, end);
+        int32_t delta = extended(first >> 4, next, end);
+        int32_t length = delta < 0 ? -1 : extended(first & 15, next, end);
         if (length < 0 || end - *next < length)
             return false;
+        number += delta;
+        struct bytes value = {*next, (size_t)length};
+        if (number == COAP_OPTION_OSCORE) {
+            out->has_oscore = true;
+            out->oscore = value;
+        } else if (number == COAP_OPTION_ECHO) {
+            out->echo = value;
+        }
         *next += length;
+    }
+    return true;
+}
+
+bool answer_read_rest(struct bytes rest, struct answer *out)
+{
+    const uint8_t *next = rest.data, *end = rest.data + rest.length;
+    out->payload = out->echo = out->oscore = (struct bytes){0};
+    out->has_oscore = false;
+    if (!take_options(&next, end, out))
+        return false;
+    if (next < end) {
+        next++;
+        if (next == end)
+            return false; /* a marker with nothing behind it */
+        out->payload = (struct bytes){next, (size_t)(end - next)};
     }
     return true;
 }
@@ -69,15 +95,7 @@ bool answer_read(struct bytes message, struct answer *out)
         out->has_token = true;
     }
     next += token_length;
-    if (!skip_options(&next, end))
-        return false;
-    if (next < end) {
-        next++;
-        if (next == end)
-            return false; /* a marker with nothing behind it */
-        out->payload = (struct bytes){next, (size_t)(end - next)};
-    }
-    return true;
+    return answer_read_rest((struct bytes){next, (size_t)(end - next)}, out);
 }
 
 static uint8_t take_number(struct cbor_reader *in, uint32_t limit)
@@ -167,4 +185,18 @@ enum wrong answer_check(const struct answer *answer, const struct expectation *e
     if (expected->obligations != EXPECT_ANY_OBLIGATIONS && answer->obligations != expected->obligations)
         return WRONG_OBLIGATIONS;
     return WRONG_NOTHING;
+}
+
+uint32_t answer_digest(struct bytes message)
+{
+    uint64_t hash = message.length, word;
+    const uint8_t *data = message.data;
+    size_t left = message.length;
+    for (; left >= 8; left -= 8, data += 8) {
+        memcpy(&word, data, 8);
+        hash = random_mix(hash ^ word);
+    }
+    for (; left > 0; left--)
+        hash = random_mix(hash ^ *data++);
+    return (uint32_t)hash;
 }

@@ -27,7 +27,10 @@ struct answer {
     uint8_t code;
     uint16_t message_id;
     struct token token;
-    bool has_token; /* the answer carries a token of our size */
+    bool has_token;  /* the answer carries a token of our size */
+    bool has_oscore; /* and the value of that option */
+    struct bytes oscore;
+    struct bytes echo; /* value of an Echo option; empty where there is none */
     struct bytes payload;
     /* From the payload of a 2.05: */
     uint32_t id;
@@ -48,15 +51,20 @@ enum wrong {
     WRONG_COLOUR,
     WRONG_REASON,
     WRONG_OBLIGATIONS,
-    WRONG_REPEAT, /* a retransmission got other bytes than the first answer */
+    WRONG_PROTECTION, /* not protected as the request was, or the protection does not verify */
+    WRONG_REPEAT,     /* a retransmission got other bytes than the first answer */
     WRONG_COUNT
 };
 const char *wrong_name(enum wrong wrong);
 
 /* Header, token and payload of a CoAP answer; false where it is none. Views point into `message`. */
 bool answer_read(struct bytes message, struct answer *out);
+/* Options and payload alone, as behind the code of an OSCORE plaintext: replaces those of `out`. */
+bool answer_read_rest(struct bytes rest, struct answer *out);
 /* The response map of a 2.05; false where it is not in the form of the design, to the byte. */
 bool answer_read_verdict(struct answer *answer);
 /* The target shed this request: 4.29, 5.03 or the verdict RETRY. Neither wrong nor served. */
 bool answer_sheds(const struct answer *answer);
+/* To tell whether a second answer has the same bytes. */
+uint32_t answer_digest(struct bytes message);
 enum wrong answer_check(const struct answer *answer, const struct expectation *expected);

@@ -8,9 +8,11 @@
 #include <time.h>
 
 #include "control/address.h"
+#include "control/encoding.h"
 #include "control/keys_json.h"
 #include "control/points_json.h"
 #include "tests/load/commands.h"
+#include "tests/load/context.h"
 #include "tests/load/pool_make.h"
 
 struct output {
@@ -18,6 +20,7 @@ struct output {
     const struct signer *signer;
     uint64_t seed;
     uint32_t first_address;
+    bool oscore;
     uint64_t now_s;
     const char *directory;
 };
@@ -64,6 +67,34 @@ static bool write_keys(const struct output *output)
     return close_file(file);
 }
 
+/* The secrets that point_json keeps to itself: the appliance makes up none then. */
+static void add_context(cJSON *point, uint64_t seed, uint32_t number)
+{
+    struct point_oscore oscore;
+    char secret[2 * POINT_MASTER_SECRET_MAX + 1], salt[2 * sizeof oscore.master_salt + 1];
+    context_of_seed(seed, number, &oscore);
+    hex_encode((struct bytes){oscore.master_secret, oscore.master_secret_size}, secret);
+    hex_encode((struct bytes){oscore.master_salt, oscore.master_salt_size}, salt);
+    cJSON *context = cJSON_AddObjectToObject(point, "oscore");
+    cJSON_AddStringToObject(context, "master_secret", secret);
+    cJSON_AddStringToObject(context, "master_salt", salt);
+}
+
+static bool write_contexts(const struct output *output)
+{
+    if (!output->oscore)
+        return true;
+    FILE *file = open_file(output, "contexts.json");
+    if (!file)
+        return false;
+    for (uint32_t i = 0; i < output->profile->points; i++) {
+        struct point_oscore oscore;
+        context_of_seed(output->seed, i, &oscore);
+        context_write(&oscore, i + 1, file);
+    }
+    return close_file(file);
+}
+
 static bool write_points(const struct output *output)
 {
     FILE *file = open_file(output, "points.json");
@@ -73,6 +104,8 @@ static bool write_points(const struct output *output)
     for (uint32_t i = 0; i < output->profile->points; i++) {
         struct point point = pool_point(output->profile, output->seed, output->first_address, i);
         cJSON *json = point_json(&point);
+        if (output->oscore)
+            add_context(json, output->seed, i);
         char *text = cJSON_PrintUnformatted(json);
         fprintf(file, "%s\n%s", i ? "," : "", text ? text : "");
         free(text);
@@ -186,12 +219,14 @@ static void tell(const struct output *output)
            "The target must trust plain CoAP from %s to %s (`trusted`) and take %u points (`points_max`).\n",
            d, output->profile->rules[0] ? ", rules" : "; this profile names no rules", d, first, last,
            output->profile->points);
+    if (output->oscore)
+        printf("%s/contexts.json    the points' security contexts, for run --contexts\n", d);
 }
 
 static bool write_all(const struct output *output)
 {
-    return write_keys(output) && write_points(output) && write_lists(output) && write_changes(output) &&
-           copy_rules(output) && write_script(output);
+    return write_keys(output) && write_points(output) && write_contexts(output) && write_lists(output) &&
+           write_changes(output) && copy_rules(output) && write_script(output);
 }
 
 int command_pool(int argc, char **argv)
@@ -200,6 +235,7 @@ int command_pool(int argc, char **argv)
         {"out", required_argument, NULL, 'o'},
         {"seed", required_argument, NULL, 's'},
         {"from", required_argument, NULL, 'f'},
+        {"oscore", no_argument, NULL, 'p'},
         {NULL, 0, NULL, 0},
     };
     static struct profile profile;
@@ -211,9 +247,10 @@ int command_pool(int argc, char **argv)
     bool good = true;
     while (good && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         output.directory = option == 'o' ? optarg : output.directory;
+        output.oscore |= option == 'p';
         good = option == 's'   ? read_number(optarg, 0, 9e15, &seed)
                : option == 'f' ? read_address(optarg, &output.first_address, NULL)
-                               : option == 'o';
+                               : option == 'o' || option == 'p';
     }
     output.seed = (uint64_t)seed;
     if (!good || optind + 1 != argc || !output.directory) {

@@ -9,6 +9,7 @@
 
 #include "dataplane/reasons.h"
 #include "tests/load/capture.h"
+#include "tests/load/cipher.h"
 #include "tests/load/commands.h"
 #include "tests/load/pool_make.h"
 #include "tests/load/report.h"
@@ -25,9 +26,11 @@ struct run {
     struct pool pool;
     struct load_port *port;
     struct link link;
+    struct contexts contexts; /* none: plain CoAP */
+    struct aead *aead;
     uint64_t seed, made_at_s, cursor;
     double peak_per_s, seconds, loss_limit, latency_limit_us;
-    const char *json_path, *html_path, *target_text;
+    const char *json_path, *html_path, *target_text, *contexts_path;
     char error[256];
 };
 
@@ -77,6 +80,9 @@ static bool take_option(struct run *run, int option, const char *value)
     case 'h':
         run->html_path = value;
         return true;
+    case 'o':
+        run->contexts_path = value;
+        return true;
     case 'q':
         run->quiet = true;
         return true;
@@ -109,6 +115,7 @@ static bool read_arguments(struct run *run, int argc, char **argv)
         {"cores", required_argument, NULL, 'c'},
         {"json", required_argument, NULL, 'j'},
         {"html", required_argument, NULL, 'h'},
+        {"contexts", required_argument, NULL, 'o'},
         {"quiet", no_argument, NULL, 'q'},
         {"seed", required_argument, NULL, 's'},
         {"rate", required_argument, NULL, 'r'},
@@ -172,6 +179,22 @@ static int prepare(struct run *run)
     return EXIT_FINDING;
 }
 
+/* The points' security contexts, and a cipher. */
+static int prepare_protection(struct run *run)
+{
+    if (!run->contexts_path)
+        return EXIT_OK;
+    if (run->pool.due_ns) {
+        complain("--contexts: a captured load is sent as it was, plain");
+        return EXIT_USAGE;
+    }
+    if (contexts_read(run->contexts_path, run->profile.points, &run->contexts, run->error, sizeof run->error) &&
+        (run->aead = load_cipher_start(run->error, sizeof run->error)) != NULL)
+        return EXIT_OK;
+    complain("%s", run->error);
+    return EXIT_USAGE;
+}
+
 static void show(void *context, const struct result *so_far, double now_s, double end_s)
 {
     const struct load_counts *c = &so_far->counts;
@@ -209,7 +232,9 @@ static struct trial trial_of(struct run *run)
                    .retry_after_ns = profile->retry_after_ns,
                    .retry_jitter_ns = profile->retry_jitter_ns,
                    .repeat_share = profile->repeat_share,
-                   .repeat_after_ns = profile->repeat_after_ns},
+                   .repeat_after_ns = profile->repeat_after_ns,
+                   .contexts = run->contexts.list ? &run->contexts : NULL,
+                   .aead = run->aead},
         .duration_s = captured ? (double)run->pool.due_ns[run->pool.count - 1] * 1e-9 + 0.001 : profile->duration_s,
         .progress = run->quiet || !isatty(STDERR_FILENO) ? NULL : show,
         .stop = &interrupted,
@@ -260,6 +285,7 @@ static struct report_terms terms_of(const struct run *run)
                                  .profile = &run->profile,
                                  .target = run->target_text,
                                  .port = run->route.device,
+                                 .protection = run->contexts_path ? "OSCORE" : "none",
                                  .seed = run->seed,
                                  .loss_limit = run->loss_limit / 100};
 }
@@ -357,9 +383,12 @@ int command_run(int argc, char **argv)
     if (code == EXIT_OK)
         code = prepare(&run);
     if (code == EXIT_OK)
+        code = prepare_protection(&run);
+    if (code == EXIT_OK)
         code = run.search && !run.pool.due_ns ? run_search(&run) : run_once(&run);
     load_port_close(run.port);
     pool_free(&run.pool);
+    contexts_free(&run.contexts);
     signer_close(&run.signer);
     return code;
 }

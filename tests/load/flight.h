@@ -2,19 +2,19 @@
  * number, so that finding one is one load, and the oldest stands at a known place. */
 #pragma once
 
-#include "keys/bytes.h"
+#include "tests/load/link.h"
 
 enum flight_state { FLIGHT_NEVER = 0, FLIGHT_WAITING, FLIGHT_ANSWERED, FLIGHT_LOST, FLIGHT_LATE };
 
 struct flight {
-    uint64_t due;      /* ticks: when it should have been sent, whatever really happened */
-    uint32_t sequence; /* whose slot this is now */
-    uint32_t entry;    /* index into the pool */
-    uint32_t digest;   /* of the first answer, to compare that to a retransmission with */
-    uint16_t message_id;
-    uint8_t state;    /* enum flight_state */
-    uint8_t attempts; /* requests that the client made before this one for the same credential */
-    uint16_t port;    /* source port offset of the point */
+    uint64_t due;       /* ticks: when it should have been sent, whatever really happened */
+    uint32_t sequence;  /* whose slot this is now */
+    uint32_t entry;     /* index into the pool */
+    uint32_t digest;    /* of the first answer, to compare that to a retransmission with */
+    uint32_t number;    /* which request of its point: message id, source port, OSCORE sequence number */
+    uint8_t state;      /* enum flight_state */
+    uint8_t attempts;   /* requests that the client made before this one for the same credential */
+    uint8_t challenges; /* times that it was sent anew with an Echo */
 };
 
 struct flights {
@@ -23,6 +23,17 @@ struct flights {
     uint32_t oldest; /* sequence number of the oldest that may still be waiting */
     uint32_t next;   /* sequence number of the next request */
 };
+
+/* A point counts through all message ids of a port before it takes the next port. */
+static inline uint16_t flight_message_id(const struct flight *flight)
+{
+    return (uint16_t)flight->number;
+}
+
+static inline uint16_t flight_port(const struct flight *flight)
+{
+    return (uint16_t)(flight->number >> 16 & (LINK_PORTS - 1));
+}
 
 /* Room for at least `capacity` requests under way, and for remembering lost ones as long again. False where memory is
  * out. */

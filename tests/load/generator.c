@@ -8,6 +8,7 @@
 #include "dataplane/coap.h"
 #include "tests/load/flight.h"
 #include "tests/load/later.h"
+#include "tests/load/protect.h"
 #include "tests/load/ticks.h"
 
 #define BURST 32
@@ -16,6 +17,24 @@
 #define REPEATS_MAX (1u << 20)
 static_assert(BURST <= LOAD_BURST_MAX, "a burst fits the port's");
 static_assert(sizeof(struct load_counts) % sizeof(uint64_t) == 0, "copied as words");
+
+/* A request that was written and is not yet sealed: it stands at `held`[slot]. */
+struct unsealed {
+    struct protect_job job;
+    uint32_t point;
+    uint16_t port, length;
+    unsigned slot;
+};
+
+/* A frame of the burst that was received. */
+struct arrival {
+    struct link_answer from;
+    struct answer answer;
+    struct flight *flight; /* NULL: nothing that is remembered */
+    uint32_t digest;
+    bool prepared; /* `job` is to be opened, or was */
+    struct protect_job job;
+};
 
 struct generator {
     struct generator_config config;
@@ -33,7 +52,9 @@ struct generator {
     struct flights flights;
     struct laters laters;
     uint32_t *point_counts; /* requests of each point: its message ids and ports */
-    unsigned spare_count, held_count;
+    unsigned spare_count, held_count, unsealed_count;
+    struct unsealed unsealed[BURST];
+    struct arrival arrivals[BURST];
     struct load_frame spare[BURST]; /* buffers to be filled */
     struct load_frame held[BURST];  /* frames that the port has still to take */
     uint64_t held_due[BURST];
@@ -75,6 +96,7 @@ struct generator *generator_open(const struct generator_config *config, char *er
     double under_way = peak * (1.0 + config->retry_times) * ((double)config->timeout_ns * 1e-9 + 0.1) * 1.25 + 4096;
     uint32_t laters = config->retry_times ? (uint32_t)fmin(under_way * 4, 1 << 26) : 0;
     laters += config->repeat_share > 0 ? REPEATS_MAX : 0;
+    laters += config->contexts ? REPEATS_MAX : 0;
     g->point_counts = calloc(config->pool->points, sizeof *g->point_counts);
     if (!g->point_counts || under_way > 1e9 || !flights_open(&g->flights, (uint64_t)under_way) ||
         !laters_open(&g->laters, laters)) {
@@ -118,8 +140,23 @@ void generator_set_pool(struct generator *g, const struct pool *pool)
     __atomic_store_n(&g->config.pool, pool, __ATOMIC_RELEASE);
 }
 
+/* As write_request, with the context's protection still to come: seal. */
+static void write_protected(struct generator *g, const struct flight *flight, const struct link_message *message,
+                            struct load_frame *frame)
+{
+    uint32_t point = pool_of(g)->entries[flight->entry].point;
+    struct unsealed *unsealed = &g->unsealed[g->unsealed_count++];
+    unsealed->point = point;
+    unsealed->port = flight_port(flight);
+    unsealed->slot = g->held_count;
+    unsealed->length =
+        protect_request(&g->config.contexts->list[point], point, g->config.first_sequence + flight->number,
+                        flight->challenges > 0, message, frame->data + LINK_HEADERS_SIZE, &unsealed->job);
+    assert(unsealed->length > 0); /* pools are made of CoAP requests with room for our token */
+}
+
 /* Writes the flight's request to a spare buffer and puts it in line for the port. The caller saw that there is one. */
-static void write_request(struct generator *g, const struct flight *flight)
+static void write_request(struct generator *g, const struct flight *flight, uint64_t due)
 {
     const struct pool *pool = pool_of(g);
     const struct pool_entry *entry = &pool->entries[flight->entry];
@@ -129,14 +166,35 @@ static void write_request(struct generator *g, const struct flight *flight)
         .sum = entry->sum,
         .id_at = entry->id_at,
         .token_free = entry->token_free,
-        .message_id = flight->message_id,
+        .message_id = flight_message_id(flight),
         .token = {g->salt, flight->sequence},
         .id = message_request_id(flight->sequence),
     };
     struct load_frame *frame = &g->held[g->held_count];
     *frame = g->spare[--g->spare_count];
-    frame->length = link_write(g->config.link, entry->point, flight->port, &message, frame->data);
+    if (g->config.contexts)
+        write_protected(g, flight, &message, frame);
+    else
+        frame->length = link_write(g->config.link, entry->point, flight_port(flight), &message, frame->data);
     g->counts.bytes_sent += frame->length;
+    g->held_due[g->held_count++] = due;
+}
+
+/* Protects what was written since the last time. */
+static void seal(struct generator *g)
+{
+    struct protect_job *jobs[BURST];
+    for (unsigned i = 0; i < g->unsealed_count; i++)
+        jobs[i] = &g->unsealed[i].job;
+    protect_run(g->config.aead, jobs, g->unsealed_count);
+    for (unsigned i = 0; i < g->unsealed_count; i++) {
+        struct unsealed *unsealed = &g->unsealed[i];
+        struct load_frame *frame = &g->held[unsealed->slot];
+        assert(unsealed->job.aead.ok);
+        frame->length = link_wrap(g->config.link, unsealed->point, unsealed->port, unsealed->length, frame->data);
+        g->counts.bytes_sent += frame->length;
+    }
+    g->unsealed_count = 0;
 }
 
 static void expire(struct generator *g, uint64_t now);
@@ -164,10 +222,9 @@ static void send_new(struct generator *g, uint64_t due, uint32_t index, uint8_t 
     flight->due = due;
     flight->entry = index;
     flight->attempts = attempts;
-    flight->message_id = (uint16_t)number;
-    flight->port = (uint16_t)(number >> 16 & (LINK_PORTS - 1));
-    write_request(g, flight);
-    g->held_due[g->held_count++] = due;
+    flight->number = number;
+    flight->challenges = 0;
+    write_request(g, flight, due);
     g->counts.sent++;
     g->counts.kinds[entry->kind]++;
     if (g->config.repeat_share > 0 && attempts == 0 && g->laters.count < g->laters.room &&
@@ -184,16 +241,23 @@ static void send_again(struct generator *g, struct later item, uint64_t now)
         send_new(g, item.due, item.number, item.attempts, now);
         return;
     }
-    const struct flight *flight = flights_find(&g->flights, item.number);
+    struct flight *flight = flights_find(&g->flights, item.number);
     if (!flight)
         return;
-    write_request(g, flight);
-    g->held_due[g->held_count++] = item.due;
-    g->counts.repeated++;
+    if (item.kind == LATER_ECHO) {
+        if (flight->state != FLIGHT_WAITING)
+            return;
+        flight->challenges++;
+        flight->number = g->point_counts[pool_of(g)->entries[flight->entry].point]++;
+    } else if (flight->challenges > 0) {
+        return; /* other bytes than those that were sent first must not go out under their number */
+    }
+    write_request(g, flight, item.due);
+    g->counts.repeated += item.kind == LATER_REPEAT;
 }
 
 /* Fills the line to the port with what is due by now. */
-static void fill(struct generator *g, uint64_t now)
+static void fill_line(struct generator *g, uint64_t now)
 {
     if (__atomic_load_n(&g->stopping, __ATOMIC_RELAXED)) {
         g->next_due = SCHEDULE_NEVER;
@@ -282,20 +346,6 @@ static void record_wrong(struct generator *g, const struct flight *flight, const
                                                               .obligations = answer->obligations};
 }
 
-static uint32_t digest_of(struct bytes message)
-{
-    uint64_t hash = message.length, word;
-    const uint8_t *data = message.data;
-    size_t left = message.length;
-    for (; left >= 8; left -= 8, data += 8) {
-        memcpy(&word, data, 8);
-        hash = random_mix(hash ^ word);
-    }
-    for (; left > 0; left--)
-        hash = random_mix(hash ^ *data++);
-    return (uint32_t)hash;
-}
-
 static void judge(struct generator *g, const struct flight *flight, struct answer *answer, uint64_t now)
 {
     const struct pool_entry *entry = &pool_of(g)->entries[flight->entry];
@@ -324,33 +374,89 @@ static void judge(struct generator *g, const struct flight *flight, struct answe
         record_wrong(g, flight, answer, wrong);
 }
 
-static void take_repeat(struct generator *g, struct flight *flight, const struct answer *answer, struct bytes message)
+static void take_repeat(struct generator *g, struct flight *flight, const struct arrival *arrival)
 {
-    if (g->config.repeat_share > 0 && digest_of(message) == flight->digest)
+    if (g->config.repeat_share > 0 && arrival->digest == flight->digest)
         g->counts.repeat_answered++;
     else
-        record_wrong(g, flight, answer, WRONG_REPEAT);
+        record_wrong(g, flight, &arrival->answer, WRONG_REPEAT);
 }
 
-static void take_answer(struct generator *g, const struct link_answer *from, uint64_t now)
+/* The target has lost the context's window and wants to see that we are here now (RFC 8613 appendix B.1.2). */
+static bool meet_challenge(struct generator *g, struct flight *flight, const struct answer *answer, uint64_t now)
 {
-    struct answer answer;
+    struct context *context = &g->config.contexts->list[pool_of(g)->entries[flight->entry].point];
+    if (answer->code != COAP_UNAUTHORIZED || answer->echo.length == 0 || answer->echo.length > CONTEXT_ECHO_MAX ||
+        flight->challenges == GENERATOR_CHALLENGES_MAX)
+        return false;
+    context->echo_size = (uint8_t)answer->echo.length;
+    memcpy(context->echo, answer->echo.data, answer->echo.length);
+    g->counts.challenged++;
+    send_later(g, (struct later){.due = now, .number = flight->sequence, .kind = LATER_ECHO});
+    return true;
+}
+
+/* Finds the request that an answer belongs to, and prepares what is to be opened. */
+static void match(struct generator *g, struct arrival *arrival)
+{
+    const struct link_answer *from = &arrival->from;
+    struct answer *answer = &arrival->answer;
     struct flight *flight = NULL;
-    if (answer_read(from->message, &answer) && answer.has_token && answer.token.salt == g->salt)
-        flight = flights_find(&g->flights, answer.token.sequence);
-    if (!flight || pool_of(g)->entries[flight->entry].point != from->point || flight->port != from->port ||
-        (answer.type == COAP_ACK && answer.message_id != flight->message_id)) {
+    if (answer_read(from->message, answer) && answer->has_token && answer->token.salt == g->salt)
+        flight = flights_find(&g->flights, answer->token.sequence);
+    if (flight && (pool_of(g)->entries[flight->entry].point != from->point || flight_port(flight) != from->port ||
+                   (answer->type == COAP_ACK && answer->message_id != flight_message_id(flight))))
+        flight = NULL;
+    arrival->flight = flight;
+    arrival->prepared = false;
+    if (!flight)
+        return;
+    if (g->config.repeat_share > 0)
+        arrival->digest = answer_digest(from->message);
+    if (g->config.contexts && answer->has_oscore)
+        arrival->prepared = protect_prepare_answer(&g->config.contexts->list[from->point], from->point,
+                                                   g->config.first_sequence + flight->number, answer, &arrival->job);
+}
+
+/* Opens the answers of a burst. */
+static void open_answers(struct generator *g, unsigned count)
+{
+    struct protect_job *jobs[BURST];
+    unsigned n = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (g->arrivals[i].prepared)
+            jobs[n++] = &g->arrivals[i].job;
+    protect_run(g->config.aead, jobs, n);
+}
+
+/* Whether the answer may be believed; it is the inner one then. */
+static bool is_protected(const struct generator *g, struct arrival *arrival)
+{
+    if (!g->config.contexts)
+        return true;
+    if (arrival->prepared)
+        return arrival->job.aead.ok && protect_read_answer(&arrival->job, &arrival->answer);
+    return !arrival->answer.has_oscore && answer_sheds(&arrival->answer); /* too busy to unprotect */
+}
+
+static void take_answer(struct generator *g, struct arrival *arrival, uint64_t now)
+{
+    struct flight *flight = arrival->flight;
+    if (!flight) {
         g->counts.unmatched++;
         return;
     }
     if (flight->state == FLIGHT_ANSWERED || flight->state == FLIGHT_LATE) {
-        take_repeat(g, flight, &answer, from->message);
+        take_repeat(g, flight, arrival);
         return;
     }
+    bool believed = is_protected(g, arrival);
+    if (g->config.contexts && believed && flight->state == FLIGHT_WAITING &&
+        meet_challenge(g, flight, &arrival->answer, now))
+        return;
     uint64_t latency_ns = now > flight->due ? (uint64_t)((double)(now - flight->due) * g->ns_per_tick) : 0;
     histogram_record(&g->latency, latency_ns);
-    if (g->config.repeat_share > 0)
-        flight->digest = digest_of(from->message);
+    flight->digest = arrival->digest;
     if (latency_ns > g->config.timeout_ns) {
         g->counts.lost -= flight->state == FLIGHT_LOST;
         g->counts.late++;
@@ -361,44 +467,64 @@ static void take_answer(struct generator *g, const struct link_answer *from, uin
     g->counts.answered++;
     if (g->config.observer)
         g->config.observer(g->config.observer_context, flight->sequence, latency_ns);
-    uint64_t right = g->counts.right;
-    judge(g, flight, &answer, now);
-    if (g->counts.right != right)
-        histogram_record(&g->served, latency_ns);
+    if (believed) {
+        uint64_t right = g->counts.right;
+        judge(g, flight, &arrival->answer, now);
+        if (g->counts.right != right)
+            histogram_record(&g->served, latency_ns);
+        return;
+    }
+    g->counts.codes[arrival->answer.code]++;
+    record_wrong(g, flight, &arrival->answer, WRONG_PROTECTION);
+}
+
+/* What is no answer. False where the frame went back to the port. */
+static bool take_other(struct generator *g, struct load_frame *frame, enum link_kind kind)
+{
+    switch (kind) {
+    case LINK_ARP_REQUEST:
+        link_arp_answer(g->config.link, frame->data);
+        return load_port_send(g->config.port, g->config.queue, frame, 1) != 1;
+    case LINK_CHECKSUM_BAD:
+        g->counts.checksum_bad++;
+        break;
+    case LINK_UNREACHABLE:
+        g->counts.unreachable++;
+        break;
+    case LINK_OTHER:
+        g->counts.strange++;
+        break;
+    default:
+        break;
+    }
+    return true;
 }
 
 static void receive(struct generator *g)
 {
     struct load_frame frames[BURST];
-    unsigned count = load_port_receive(g->config.port, g->config.queue, frames, BURST), kept = 0;
+    unsigned count = load_port_receive(g->config.port, g->config.queue, frames, BURST), kept = 0, answers = 0;
     if (count == 0)
         return;
     uint64_t now = ticks_now();
     for (unsigned i = 0; i < count; i++) {
-        struct link_answer from;
+        struct arrival *arrival = &g->arrivals[answers];
+        enum link_kind kind = frames[i].segmented
+                                  ? LINK_OTHER
+                                  : link_read(g->config.link, frames[i].data, frames[i].length, &arrival->from);
         g->counts.bytes_received += frames[i].length;
-        switch (frames[i].segmented ? LINK_OTHER : link_read(g->config.link, frames[i].data, frames[i].length, &from)) {
-        case LINK_ANSWER:
-            take_answer(g, &from, now);
-            break;
-        case LINK_ARP_REQUEST:
-            link_arp_answer(g->config.link, frames[i].data);
-            if (load_port_send(g->config.port, g->config.queue, &frames[i], 1) == 1)
-                continue;
-            break;
-        case LINK_CHECKSUM_BAD:
-            g->counts.checksum_bad++;
-            break;
-        case LINK_UNREACHABLE:
-            g->counts.unreachable++;
-            break;
-        case LINK_ARP_REPLY:
-            break;
-        case LINK_OTHER:
-            g->counts.strange++;
+        if (kind == LINK_ANSWER) {
+            match(g, arrival);
+            answers++;
+        } else if (!take_other(g, &frames[i], kind)) {
+            continue;
         }
         frames[kept++] = frames[i];
     }
+    if (g->config.contexts)
+        open_answers(g, answers);
+    for (unsigned i = 0; i < answers; i++)
+        take_answer(g, &g->arrivals[i], now);
     if (kept)
         load_port_free(g->config.port, frames, kept);
 }
@@ -406,7 +532,9 @@ static void receive(struct generator *g)
 bool generator_step(struct generator *g)
 {
     uint64_t now = ticks_now();
-    fill(g, now);
+    fill_line(g, now);
+    if (g->unsealed_count)
+        seal(g);
     if (g->held_count)
         send_held(g);
     receive(g);

@@ -9,6 +9,7 @@
  * generator_latency and generator_stop. */
 #pragma once
 
+#include "tests/load/context.h"
 #include "tests/load/histogram.h"
 #include "tests/load/link.h"
 #include "tests/load/pool.h"
@@ -16,6 +17,9 @@
 #include "tests/load/schedule.h"
 
 #define GENERATOR_SAMPLES_MAX 16
+#define GENERATOR_CHALLENGES_MAX 3 /* times that a request is sent anew with an Echo */
+
+struct aead;
 
 /* Sees each answer in time of a self test: its request's sequence number and its latency. */
 typedef void generator_observer(void *context, uint32_t sequence, uint64_t latency_ns);
@@ -36,6 +40,11 @@ struct generator_config {
     uint64_t retry_jitter_ns;
     double repeat_share; /* of requests that are sent twice, the same bytes, as CoAP retransmits */
     uint64_t repeat_after_ns;
+    /* NULL: plain CoAP. Else every request is protected, every answer opened, and an Echo challenge is met. The
+     * generator uses each context's sequence numbers from `first_sequence` on, at most generator_sequences of them. */
+    struct contexts *contexts;
+    struct aead *aead;
+    uint64_t first_sequence;
     generator_observer *observer; /* may be NULL */
     void *observer_context;
 };
@@ -54,6 +63,7 @@ struct load_counts {
     uint64_t retried;
     uint64_t repeated;        /* datagrams sent again */
     uint64_t repeat_answered; /* answers to those, the same bytes */
+    uint64_t challenged;      /* answers that asked for an Echo: the request was sent anew with it at once */
     uint64_t unmatched;       /* answers to nothing that is remembered */
     uint64_t strange;         /* frames of no known kind */
     uint64_t checksum_bad;
@@ -79,6 +89,8 @@ struct wrong_sample {
 };
 
 struct generator;
+/* How many sequence numbers of one context the load can take at most. */
+uint64_t generator_sequences(const struct generator_config *config);
 /* NULL where memory is out, or the rate and timeout ask for more requests under way than can be remembered. */
 struct generator *generator_open(const struct generator_config *config, char *error, size_t error_size);
 /* Due times count from `ticks`. Called once, before the first step. */

@@ -7,6 +7,7 @@
 enum later_kind {
     LATER_REPEAT, /* the same datagram again, as CoAP retransmits */
     LATER_RETRY,  /* a new request for the same credential, as people do */
+    LATER_ECHO,   /* the request anew, with the Echo that it was challenged with */
 };
 
 struct later {

@@ -143,25 +143,37 @@ static uint64_t put_variable(const struct link_message *message, uint8_t *out)
     return sum;
 }
 
-uint16_t link_write(const struct link *link, uint32_t point, uint16_t port, const struct link_message *message,
-                    uint8_t *out)
+/* Headers of a message whose words sum to `sum`. */
+static uint16_t put_headers(const struct link *link, uint32_t point, uint16_t port, uint16_t length, uint64_t sum,
+                            uint8_t *out)
 {
     uint32_t source = link->first + point, source_port = LINK_PORT_FIRST + (uint32_t)port;
-    uint32_t udp_length = 8u + message->length, ip_length = 20 + udp_length;
+    uint32_t udp_length = 8u + length, ip_length = 20 + udp_length;
     memcpy(out, link->headers, LINK_HEADERS_SIZE);
     put16(out + IP + 2, ip_length);
     put32(out + IP + 12, source);
     put_checksum(out + IP + 10, (uint64_t)link->ip_sum + in_memory_order(source) + in_memory_order16(ip_length));
     put16(out + UDP, source_port);
     put16(out + UDP + 4, udp_length);
-    memcpy(out + LINK_HEADERS_SIZE, message->data, message->length);
-    uint64_t sum = put_variable(message, out + LINK_HEADERS_SIZE);
-    sum += (uint64_t)link->udp_sum + message->sum + in_memory_order(source) + in_memory_order16(source_port) +
+    sum += (uint64_t)link->udp_sum + in_memory_order(source) + in_memory_order16(source_port) +
            2ull * in_memory_order16(udp_length);
     put_checksum(out + UDP + 6, sum);
     if (out[UDP + 6] == 0 && out[UDP + 7] == 0)
         out[UDP + 6] = out[UDP + 7] = 0xff; /* zero would mean: no checksum (RFC 768) */
-    return (uint16_t)(LINK_HEADERS_SIZE + message->length);
+    return (uint16_t)(LINK_HEADERS_SIZE + length);
+}
+
+uint16_t link_write(const struct link *link, uint32_t point, uint16_t port, const struct link_message *message,
+                    uint8_t *out)
+{
+    memcpy(out + LINK_HEADERS_SIZE, message->data, message->length);
+    uint64_t sum = message->sum + put_variable(message, out + LINK_HEADERS_SIZE);
+    return put_headers(link, point, port, message->length, sum, out);
+}
+
+uint16_t link_wrap(const struct link *link, uint32_t point, uint16_t port, uint16_t length, uint8_t *out)
+{
+    return put_headers(link, point, port, length, link_sum(out + LINK_HEADERS_SIZE, length), out);
 }
 
 static enum link_kind read_arp(const struct link *link, const uint8_t *frame, size_t length)

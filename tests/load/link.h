@@ -55,6 +55,9 @@ static inline uint32_t message_request_id(uint32_t sequence)
 uint16_t link_write(const struct link *link, uint32_t point, uint16_t port, const struct link_message *message,
                     uint8_t *out);
 
+/* The same for a message that stands already where it belongs, LINK_HEADERS_SIZE bytes into `out`. */
+uint16_t link_wrap(const struct link *link, uint32_t point, uint16_t port, uint16_t length, uint8_t *out);
+
 enum link_kind {
     LINK_ANSWER,       /* from the target's address and port to one of our points: see the fields */
     LINK_ARP_REQUEST,  /* for a point's address: link_arp_answer */

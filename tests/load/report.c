@@ -75,6 +75,7 @@ static void add_counts(cJSON *to, const struct load_counts *c)
         {"retried", c->retried},
         {"repeated", c->repeated},
         {"repeat_answered", c->repeat_answered},
+        {"challenged", c->challenged},
         {"unmatched", c->unmatched},
         {"checksum_bad", c->checksum_bad},
         {"unreachable", c->unreachable},
@@ -162,6 +163,7 @@ cJSON *report_of_run(const struct report_terms *terms, const struct result *resu
     cJSON_AddStringToObject(out, "text", terms->profile->text);
     cJSON_AddStringToObject(out, "target", terms->target);
     cJSON_AddStringToObject(out, "port", terms->port);
+    cJSON_AddStringToObject(out, "protection", terms->protection);
     cJSON_AddNumberToObject(out, "seed", (double)terms->seed);
     cJSON_AddNumberToObject(out, "ended", (double)time(NULL));
     cJSON_AddNumberToObject(out, "points", terms->profile->points);

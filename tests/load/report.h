@@ -12,6 +12,7 @@ struct report_terms {
     const char *kind; /* "run", "search" */
     const struct profile *profile;
     const char *target, *port;
+    const char *protection; /* of requests and answers: "none", "OSCORE" */
     uint64_t seed;
     double loss_limit; /* a share */
 };

@@ -27,3 +27,10 @@ uint64_t load_counts_wrong(const struct load_counts *counts)
         sum += counts->wrong[i];
     return sum;
 }
+
+/* Each request once, for each time that its client comes back; what is challenged once more. */
+uint64_t generator_sequences(const struct generator_config *config)
+{
+    double requests = config->pool->due_ns ? (double)config->pool->count : rate_requests(&config->rate) * 1.1 + 1000;
+    return (uint64_t)(requests * (1 + config->retry_times) * (1 + GENERATOR_CHALLENGES_MAX));
+}

@@ -112,8 +112,14 @@ static void drain(const struct generator_config *config)
 bool trial_run(const struct trial *trial, struct result *out, char *error, size_t error_size)
 {
     memset(out, 0, sizeof *out);
+    struct generator_config config = trial->config;
+    if (config.contexts && !contexts_take(config.contexts, generator_sequences(&config), &config.first_sequence)) {
+        snprintf(error, error_size, "no OSCORE sequence numbers are left, or %s cannot be written",
+                 config.contexts->sequence_path);
+        return false;
+    }
     struct watch *watch = calloc(1, sizeof *watch);
-    struct generator *generator = watch ? generator_open(&trial->config, error, error_size) : NULL;
+    struct generator *generator = watch ? generator_open(&config, error, error_size) : NULL;
     if (!generator) {
         free(watch);
         return false;

@@ -36,15 +36,15 @@ def load(city, *words, code=0, **environment):
 
 
 @contextlib.contextmanager
-def target(city, name, port, **profile):
+def target(city, name, port, *pool_words, trusted=("10.64.0.0/10",), **profile):
     """An appliance at that port which knows the profile's load; yields it, the profile's path and its directory."""
-    appliance = city.make(name, {"ports": [port], "addresses": [{"address": TARGET + "/8"}], "trusted": ["10.64.0.0/10"],
+    appliance = city.make(name, {"ports": [port], "addresses": [{"address": TARGET + "/8"}], "trusted": list(trusted),
                                  "workers": [0], "point_rate_per_s": 0})
     path = appliance.file("profile.json", {**PROFILE, "rules": RULES, **profile})
     pool = os.path.join(appliance.directory, "pool")
     try:
         appliance.start_control()
-        said = load(city, "pool", path, "--out", pool, "--from", "10.64.0.1").stdout
+        said = load(city, "pool", path, "--out", pool, "--from", "10.64.0.1", *pool_words).stdout
         expect("10.64.0.1 to 10.64.0.40" in said, f"pool said: {said}")
         subprocess.run([os.path.join(pool, "import.sh")], check=True, stdout=subprocess.DEVNULL, timeout=60,
                        env={**os.environ, "CHENGMEN": appliance.program("chengmen"),
@@ -92,6 +92,29 @@ def memif(city):
         report = os.path.join(appliance.directory, "report.html")
         load(city, "report", os.path.join(appliance.directory, "result.json"), "--html", report)
         expect(2000 < os.path.getsize(report) < 500_000, f"the report has {os.path.getsize(report)} bytes")
+
+
+@case("chengmen-load under OSCORE: every answer opened; a dataplane that restarts is met with its Echo")
+def oscore(city):
+    path = os.path.join(city.directory, "oscore.sock")
+    port = f"net_memif0,role=%s,socket={path},socket-abstract=no"
+    with target(city, "oscore", port % "server", "--oscore", trusted=()) as (appliance, profile, pool):
+        contexts = os.path.join(pool, "contexts.json")
+        first, grown = run(city, appliance, profile, port % "client", "--contexts", contexts)
+        challenged = first["counts"]["challenged"]
+        expect(10 < challenged < first["counts"]["due"], f"challenged: {challenged}")
+        expect_equal(grown["OSCORE_ECHO"], challenged, "challenges, as the dataplane counts them")
+        second, _ = run(city, appliance, profile, port % "client", "--contexts", contexts)
+        expect(second["counts"]["challenged"] < 20, f"challenged again: {second['counts']}")  # points not heard before
+        appliance.dataplane.stop()
+        appliance.start_dataplane()
+        third, _ = run(city, appliance, profile, port % "client", "--contexts", contexts)
+        expect(third["counts"]["challenged"] > 10, "the restart was not noticed")
+        exported = appliance.file("exported.json", json.loads(appliance.chengmen("point", "export", "1")))
+        done = load(city, "run", profile, "--to", TARGET, "--port", port % "client", "--contexts", exported, code=2)
+        expect("no context of point 2" in done.stderr, done.stderr[-300:])
+        done = load(city, "run", profile, "--to", TARGET, "--port", port % "client", "--quiet", code=1)
+        expect("4.01" in done.stdout, f"plain requests, which nobody trusts: {done.stdout[-500:]}")
 
 
 @case("chengmen-load over a veth pair (af_packet)")

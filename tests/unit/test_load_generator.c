@@ -9,60 +9,14 @@
 #include "tests/load/echo.h"
 #include "tests/load/generator.h"
 #include "tests/load/ticks.h"
+#include "tests/unit/load_wire.h"
 
-#define WIRE_MAX 4096
-#define FRAME_ROOM 512
 #define POINTS 4
 #define TARGET 0x0a000001
 
-struct load_port {
-    struct load_frame wire[WIRE_MAX]; /* on its way to this port */
-    unsigned head, count;
-    struct load_port *other;
-    bool refuses; /* takes no frame */
-};
-
-static struct load_port ends[2];
-
-bool load_port_take(struct load_port *port, struct load_frame frames[], unsigned n)
-{
-    (void)port;
-    for (unsigned i = 0; i < n; i++) {
-        uint8_t *data = malloc(FRAME_ROOM);
-        frames[i] = (struct load_frame){.data = data, .room = FRAME_ROOM, .buffer = data};
-    }
-    return true;
-}
-
-unsigned load_port_send(struct load_port *port, unsigned queue, struct load_frame frames[], unsigned n)
-{
-    (void)queue;
-    struct load_port *to = port->other;
-    unsigned sent = 0;
-    for (; sent < n && to->count < WIRE_MAX && !port->refuses; sent++)
-        to->wire[(to->head + to->count++) % WIRE_MAX] = frames[sent];
-    return sent;
-}
-
-unsigned load_port_receive(struct load_port *port, unsigned queue, struct load_frame frames[], unsigned n)
-{
-    (void)queue;
-    unsigned got = 0;
-    for (; got < n && port->count > 0; got++, port->count--)
-        frames[got] = port->wire[port->head++ % WIRE_MAX];
-    return got;
-}
-
-void load_port_free(struct load_port *port, struct load_frame frames[], unsigned n)
-{
-    (void)port;
-    for (unsigned i = 0; i < n; i++)
-        free(frames[i].buffer);
-}
-
 static const uint8_t message[] = {0x48, COAP_POST, 0,    0,    0, 0,    0, 0, 0, 0, 0, 0,    0xb1, 'v',
                                   0x11, 60,        0xff, 0xa2, 1, 0x1a, 0, 0, 0, 0, 2, 0x41, 7};
-static struct link wire;
+static struct link line;
 static struct pool_entry entry;
 static struct pool pool = {&entry, (uint8_t *)(uintptr_t)message, 1, sizeof message, NULL, POINTS};
 
@@ -80,12 +34,10 @@ static int set_up(void **state)
                                 .sum = (uint16_t)sum,
                                 .id_at = 20,
                                 .token_free = true};
-    memset(ends, 0, sizeof ends);
-    ends[0].other = &ends[1];
-    ends[1].other = &ends[0];
-    if (!link_open(&wire, mac[0], TARGET, COAP_PORT, 0x0a400000, POINTS, error, sizeof error))
+    wire_reset();
+    if (!link_open(&line, mac[0], TARGET, COAP_PORT, 0x0a400000, POINTS, error, sizeof error))
         return -1;
-    link_set_target_mac(&wire, mac[1]);
+    link_set_target_mac(&line, mac[1]);
     return 0;
 }
 
@@ -101,15 +53,15 @@ static void meet(struct generator_config config, struct echo_config echo_config,
 {
     char error[200];
     const struct wrong_sample *samples;
-    config.port = &ends[0];
-    config.link = &wire;
+    config.port = &wire_ends[0];
+    config.link = &line;
     config.pool = &pool;
     config.shares = 1;
     config.seed = 5;
     config.rate = (struct rate){{{per_s, per_s, duration_s}}, 1};
     if (!config.timeout_ns)
         config.timeout_ns = 400000000;
-    echo_config.port = &ends[1];
+    echo_config.port = &wire_ends[1];
     echo_config.held_max = 1000;
     echo_config.seed = 6;
     struct generator *generator = generator_open(&config, error, sizeof error);
@@ -126,9 +78,7 @@ static void meet(struct generator_config config, struct echo_config echo_config,
         result.first_wrong = samples[0];
     generator_close(generator);
     echo_close(echo);
-    for (int end = 0; end < 2; end++)
-        for (; ends[end].count > 0; ends[end].count--)
-            free(ends[end].wire[ends[end].head++ % WIRE_MAX].buffer);
+    wire_reset();
 }
 
 static uint64_t count_of(bool (*does)(const struct echo_config *, uint32_t), struct echo_config config)
@@ -208,7 +158,7 @@ static void a_stall_shows_in_full(void **state)
 static void a_port_that_takes_nothing_does_not_hold_the_schedule(void **state)
 {
     (void)state;
-    ends[0].refuses = true;
+    wire_ends[0].refuses = true;
     meet((struct generator_config){.timeout_ns = 20000000}, (struct echo_config){0}, 10000, 0.2);
     assert_int_equal(result.counts.due, 2000);
     assert_int_equal(result.counts.answered, 0);
@@ -248,9 +198,9 @@ static void only_one_target_is_ever_addressed(void **state)
     assert_false(link_open(&link, mac, TARGET, 0, 0x0a400000, POINTS, error, sizeof error));
     assert_false(link_open(&link, mac, TARGET, COAP_PORT, 0xdffffff0, 100, error, sizeof error));
     for (uint32_t point = 0; point < POINTS; point++) {
-        uint8_t frame[FRAME_ROOM];
+        uint8_t frame[WIRE_FRAME_ROOM];
         struct link_message out = {.data = message, .length = sizeof message, .sum = entry.sum, .id = point};
-        uint16_t length = link_write(&wire, point, 3, &out, frame);
+        uint16_t length = link_write(&line, point, 3, &out, frame);
         assert_int_equal(length, LINK_HEADERS_SIZE + sizeof message);
         assert_memory_equal(frame + 30, ((uint8_t[]){10, 0, 0, 1}), 4);
         assert_memory_equal(frame + 36, ((uint8_t[]){COAP_PORT >> 8, COAP_PORT & 255}), 2);
@@ -267,10 +217,10 @@ static void the_router_answers_for_its_points(void **state)
     static const uint8_t mac[6] = {2, 9, 9, 9, 9, 9};
     assert_true(link_open(&other, mac, 0x0a400003, COAP_PORT, TARGET, 1, error, sizeof error));
     link_arp_request(&other, frame);
-    assert_int_equal(link_read(&wire, frame, sizeof frame, &answer), LINK_ARP_REQUEST);
-    link_arp_answer(&wire, frame);
+    assert_int_equal(link_read(&line, frame, sizeof frame, &answer), LINK_ARP_REQUEST);
+    link_arp_answer(&line, frame);
     assert_int_equal(link_read(&other, frame, sizeof frame, &answer), LINK_ARP_REPLY);
-    assert_memory_equal(link_arp_mac(frame), wire.mac, 6);
+    assert_memory_equal(link_arp_mac(frame), line.mac, 6);
 }
 
 int main(void)

@@ -64,7 +64,7 @@ static int write_report(void **state)
 {
     static struct result result;
     static struct profile profile = {.name = "storm <b>&", .text = "\"quoted\" </html>", .points = 30000};
-    struct report_terms terms = {"search", &profile, "10.0.0.1:5683", "net_memif0", 1, 0.001};
+    struct report_terms terms = {"search", &profile, "10.0.0.1:5683", "net_memif0", "none", 1, 0.001};
     (void)state;
     if (!mkdtemp(directory))
         return -1;
