@@ -27,12 +27,14 @@ struct operation_data {
 struct cached_key {
     uint64_t id;
     uint8_t aad_size;
+    uint64_t pass; /* in which it was used last: until that ends the driver reads the session */
     void *session; /* NULL: none */
 };
 
 struct aead {
     unsigned queue;
     uint64_t key_mask;
+    uint64_t pass;
     struct cached_key *keys;
     struct rte_mempool *sessions; /* one for each entry of `keys`, so that it never runs out */
     struct rte_crypto_op *ops[AEAD_BURST_MAX];
@@ -183,11 +185,21 @@ void aead_forget_all(struct aead *aead)
         wipe(aead, &aead->keys[i]);
 }
 
+/* Whether the job's key wants a place that another of this pass is using. */
+static bool must_wait(struct aead *aead, const struct aead_job *job)
+{
+    const struct cached_key *entry = entry_of(aead, job->key_id, job->aad_size);
+    return entry->session && entry->pass == aead->pass &&
+           (entry->id != job->key_id || entry->aad_size != job->aad_size);
+}
+
 static void *session_of(struct aead *aead, const struct aead_job *job)
 {
     struct cached_key *entry = entry_of(aead, job->key_id, job->aad_size);
-    if (entry->session && entry->id == job->key_id && entry->aad_size == job->aad_size)
+    if (entry->session && entry->id == job->key_id && entry->aad_size == job->aad_size) {
+        entry->pass = aead->pass;
         return entry->session;
+    }
     wipe(aead, entry);
     struct rte_crypto_sym_xform form = {
         .type = RTE_CRYPTO_SYM_XFORM_AEAD,
@@ -202,6 +214,7 @@ static void *session_of(struct aead *aead, const struct aead_job *job)
     entry->session = rte_cryptodev_sym_session_create(cipher.device, &form, aead->sessions);
     entry->id = job->key_id;
     entry->aad_size = job->aad_size;
+    entry->pass = aead->pass;
     return entry->session;
 }
 
@@ -240,15 +253,17 @@ static bool fill(struct aead *aead, unsigned i, struct aead_job *job)
     return true;
 }
 
-void aead_run(struct aead *aead, struct aead_job *jobs[], unsigned n)
+/* One pass of the driver over the jobs from `from` on, up to one whose key has to take the place of another's that this
+ * pass uses. Returns the job it ends before: at least one further. */
+static unsigned run_pass(struct aead *aead, struct aead_job *jobs[], unsigned from, unsigned n)
 {
-    assert(n <= AEAD_BURST_MAX);
     struct rte_crypto_op *out[AEAD_BURST_MAX], *done[AEAD_BURST_MAX];
-    unsigned filled = 0, given = 0, taken = 0;
-    for (unsigned i = 0; i < n; i++) {
-        aead->ops[i]->status = RTE_CRYPTO_OP_STATUS_ERROR; /* stays so where no session can be had */
-        if (fill(aead, i, jobs[i]))
-            out[filled++] = aead->ops[i];
+    unsigned filled = 0, given = 0, taken = 0, end = from;
+    aead->pass++;
+    for (; end < n && !must_wait(aead, jobs[end]); end++) {
+        aead->ops[end]->status = RTE_CRYPTO_OP_STATUS_ERROR; /* stays so where no session can be had */
+        if (fill(aead, end, jobs[end]))
+            out[filled++] = aead->ops[end];
     }
     for (unsigned polls = 0; taken < filled; polls++) {
         assert(polls < POLLS_MAX);
@@ -257,6 +272,14 @@ void aead_run(struct aead *aead, struct aead_job *jobs[], unsigned n)
         taken +=
             rte_cryptodev_dequeue_burst(cipher.device, (uint16_t)aead->queue, done + taken, (uint16_t)(filled - taken));
     }
+    return end;
+}
+
+void aead_run(struct aead *aead, struct aead_job *jobs[], unsigned n)
+{
+    assert(n <= AEAD_BURST_MAX);
+    for (unsigned from = 0; from < n;)
+        from = run_pass(aead, jobs, from, n);
     for (unsigned i = 0; i < n; i++)
         jobs[i]->ok = aead->ops[i]->status == RTE_CRYPTO_OP_STATUS_SUCCESS;
 }
