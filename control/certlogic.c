@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What the operands of an operation must be, besides expressions. */
 struct operation {
@@ -144,7 +145,12 @@ bool certlogic_validate(const struct json_place *expression, struct json_problem
     if (cJSON_IsString(value) || cJSON_IsBool(value) || is_integer(value))
         return true;
     if (cJSON_IsNumber(value)) {
-        json_refuse(problems, expression, "%.17g is a non-integer number", value->valuedouble);
+        /* As it was written, where 15 digits say it. */
+        char number[32];
+        snprintf(number, sizeof number, "%.15g", value->valuedouble);
+        if (strtod(number, NULL) != value->valuedouble)
+            snprintf(number, sizeof number, "%.17g", value->valuedouble);
+        json_refuse(problems, expression, "%s is a non-integer number", number);
         return false;
     }
     if (cJSON_IsObject(value))

@@ -10,6 +10,46 @@
 /* Both bounds of a range stay exact in a double and one apart from its neighbours. */
 #define BOUND_MAX ((double)JSON_INTEGER_MAX - 2)
 #define SHIFT_MAX 1e12
+/* A path that no fact has is taken for a slip of this many bytes at most. */
+#define SLIPS_MAX 2
+#define SLIP_TEXT_MAX 64
+
+/* Bytes to change, add or take out to make one text of the other, of texts up to SLIP_TEXT_MAX. */
+static unsigned slips_between(const char *a, const char *b)
+{
+    unsigned row[SLIP_TEXT_MAX + 1];
+    size_t length = strlen(b);
+    for (unsigned i = 0; i <= length; i++)
+        row[i] = i;
+    for (; *a; a++) {
+        unsigned corner = row[0]++;
+        for (size_t i = 0; i < length; i++) {
+            unsigned changed = corner + (*a != b[i]), longer = row[i] + 1, shorter = row[i + 1] + 1;
+            corner = row[i + 1];
+            row[i + 1] = changed < longer ? changed : longer;
+            row[i + 1] = row[i + 1] < shorter ? row[i + 1] : shorter;
+        }
+    }
+    return row[length];
+}
+
+/* The fact whose path is few slips away; NULL where none is. */
+static const char *nearest_fact(const char *path)
+{
+    const char *nearest = NULL;
+    unsigned least = SLIPS_MAX + 1;
+    size_t length = strlen(path);
+    if (length > SLIP_TEXT_MAX || length < 3 * SLIPS_MAX)
+        return NULL;
+    for (enum fact fact = 0; fact < FACT_COUNT; fact++) {
+        unsigned slips = slips_between(path, fact_path(fact));
+        if (slips < least) {
+            nearest = fact_path(fact);
+            least = slips;
+        }
+    }
+    return nearest;
+}
 
 static bool fact_slot(void *context, const struct json_place *place, const char *path, uint32_t *slot,
                       const char **rest, struct json_problems *problems)
@@ -29,7 +69,9 @@ static bool fact_slot(void *context, const struct json_place *place, const char 
         *rest = item;
         return true;
     }
-    json_refuse(problems, place, "unknown fact: %s", path[0] ? path : "(all facts)");
+    const char *near = nearest_fact(path);
+    json_refuse(problems, place, "unknown fact: %s%s%s", path[0] ? path : "(all facts)", near ? "; is it meant: " : "",
+                near ? near : "");
     return false;
 }
 

@@ -4,10 +4,12 @@
 
 #include "control/json_internal.h"
 #include "control/rules_program.h"
+#include "keys/subject.h"
 
 #define ROW_NONE UINT32_MAX
 /* Comparisons of tests and constants: what a check does is bounded whatever the file holds. */
 #define WORK_MAX 50000000
+#define DEGREES_MAX 100 /* a temperature up to here was meant in degrees */
 
 struct warnings {
     const struct rules_program *program;
@@ -143,6 +145,26 @@ static bool contradict(struct warnings *warnings, const struct rule_test *a, con
            a->shift == b->shift && a->negated != b->negated;
 }
 
+/* The slips of one unit for another that a rule set survives. */
+static void warn_units(const struct rules_program *program, const struct program_row *row, const struct rule_test *test)
+{
+    struct json_place place = place_of(row), when = json_member(&place, "when");
+    const struct value *constant;
+    if (test->kind == TEST_RANGE && test->fact == FACT_EVIDENCE_TEMPERATURE &&
+        ((test->low > 0 && test->low <= DEGREES_MAX) || (test->high > 0 && test->high <= DEGREES_MAX)))
+        json_warn(program->problems, &when, "evidence.temperature is in hundredths of a degree: 3730 is 37.3");
+    if (test->kind != TEST_ANY_OF || test->fact != FACT_STATUS_OCCUPATION)
+        return;
+    constant = &program->constants.values[test->operand];
+    for (uint32_t i = 0; i < (constant->kind == VALUE_ARRAY ? constant->length : 1); i++) {
+        const struct value *one = constant->kind == VALUE_ARRAY ? &constant->items[i] : constant;
+        if (one->kind == VALUE_TEXT && value_bytes(one).length > SUBJECT_OCCUPATION_MAX)
+            json_warn(program->problems, &when,
+                      "never equal: a subject's record holds %u bytes of an occupation, %.*s is longer",
+                      SUBJECT_OCCUPATION_MAX, (int)value_bytes(one).length, (const char *)value_bytes(one).data);
+    }
+}
+
 static void warn_row(struct warnings *warnings, const struct program_row *row)
 {
     const struct rules_program *program = warnings->program;
@@ -151,6 +173,10 @@ static void warn_row(struct warnings *warnings, const struct program_row *row)
         json_warn(program->problems, &place, "OBSERVE_UNTIL without \"until\"");
     if (!spans_overlap(row->from_s, row->to_s, program->from_s, program->to_s))
         json_warn(program->problems, &place, "never in force: its dates lie outside the rule set's");
+    else if (row->to_s <= program->issued_s)
+        json_warn(program->problems, &place, "ended before the rule set was issued");
+    for (uint32_t i = 0; i < row->test_count; i++)
+        warn_units(program, row, program_test(program, row->tests[i]));
     for (uint32_t i = 0; i < row->test_count; i++)
         for (uint32_t k = 0; k < i; k++)
             if (contradict(warnings, program_test(program, row->tests[k]), program_test(program, row->tests[i]))) {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "control/byte_set.h"
+#include "control/certlogic_words.h"
 #include "control/json_internal.h"
 #include "control/rules_json.h"
 
@@ -11,15 +12,24 @@ static const char *text_of(const cJSON *object, const char *name)
     return cJSON_IsString(value) ? value->valuestring : "";
 }
 
-/* JSON text of a member, "none" where it is absent; the caller frees it. */
-static char *print_member(const cJSON *object, const char *name)
+/* A member in words: texts without quotes, lists of texts by commas, conditions as people read them. */
+static void put_member(FILE *out, const cJSON *object, const char *name)
 {
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
-    if (value)
-        return cJSON_PrintUnformatted(value);
-    char *none = json_grow(NULL, sizeof "none");
-    memcpy(none, "none", sizeof "none");
-    return none;
+    const cJSON *item, *value = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (!value || cJSON_IsNull(value) || (cJSON_IsArray(value) && !value->child)) {
+        fputs("none", out);
+    } else if (strcmp(name, "when") == 0 && cJSON_IsTrue(value)) {
+        fputs("always", out);
+    } else if (strcmp(name, "when") != 0 && cJSON_IsString(value)) {
+        fputs(value->valuestring, out);
+    } else if (strcmp(name, "obligations") == 0) {
+        cJSON_ArrayForEach(item, value)
+        {
+            fprintf(out, "%s%s", item == value->child ? "" : ", ", item->valuestring);
+        }
+    } else {
+        certlogic_words(value, out);
+    }
 }
 
 static bool differs(const cJSON *before, const cJSON *after, const char *name)
@@ -33,10 +43,11 @@ static void say_members(FILE *out, const char *of, const cJSON *before, const cJ
     for (unsigned i = 0; names[i]; i++) {
         if (!differs(before, after, names[i]))
             continue;
-        char *was = print_member(before, names[i]), *is = print_member(after, names[i]);
-        fprintf(out, "%s%s: %s, was %s\n", of, names[i], is, was);
-        free(was);
-        free(is);
+        fprintf(out, "%s%s: ", of, names[i]);
+        put_member(out, after, names[i]);
+        fputs("; was ", out);
+        put_member(out, before, names[i]);
+        fputc('\n', out);
     }
 }
 
@@ -71,8 +82,14 @@ static const cJSON *find_row(const struct rows *rows, const cJSON *row)
 
 static void say_row(FILE *out, const char *list_name, const cJSON *row, const char *what)
 {
-    fprintf(out, "%s: row %s %s: %s, %s\n", list_name, text_of(row, "id"), what, text_of(row, "verdict"),
+    fprintf(out, "%s: row %s %s: %s, %s; when: ", list_name, text_of(row, "id"), what, text_of(row, "verdict"),
             text_of(row, "reason"));
+    put_member(out, row, "when");
+    if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(row, "obligations")) > 0) {
+        fputs("; obligations: ", out);
+        put_member(out, row, "obligations");
+    }
+    fputc('\n', out);
 }
 
 /* Rows that both have must stand in one order, or the first match is another. */
@@ -151,22 +168,32 @@ static bool has_item(const cJSON *array, const cJSON *item)
     return false;
 }
 
+/* An issuer, or a row about one. */
+static void say_item(FILE *out, const char *name, const cJSON *item, const char *what)
+{
+    fprintf(out, "%s: %s is %s", name, cJSON_IsString(item) ? item->valuestring : text_of(item, "issuer"), what);
+    if (cJSON_IsObject(item)) {
+        fprintf(out, ": counts as %s", text_of(item, "as"));
+        if (*text_of(item, "from"))
+            fprintf(out, " from %s", text_of(item, "from"));
+        if (*text_of(item, "to"))
+            fprintf(out, " to %s", text_of(item, "to"));
+    }
+    fputc('\n', out);
+}
+
 static void say_items(FILE *out, const char *name, const cJSON *before, const cJSON *after)
 {
     const cJSON *item;
     cJSON_ArrayForEach(item, before)
     {
-        char *text = has_item(after, item) ? NULL : cJSON_PrintUnformatted(item);
-        if (text)
-            fprintf(out, "%s: gone is %s\n", name, text);
-        free(text);
+        if (!has_item(after, item))
+            say_item(out, name, item, "gone");
     }
     cJSON_ArrayForEach(item, after)
     {
-        char *text = has_item(before, item) ? NULL : cJSON_PrintUnformatted(item);
-        if (text)
-            fprintf(out, "%s: new is %s\n", name, text);
-        free(text);
+        if (!has_item(before, item))
+            say_item(out, name, item, "new");
     }
 }
 

@@ -61,6 +61,24 @@ static void point_facts(const struct point *p, struct facts *f)
     set_optional_number(f, FACT_POINT_ZONE, p->zone != 0, p->zone);
 }
 
+/* Seconds that the point's clock is ahead, negative where it is behind, within what a number in rules holds. */
+static int64_t skew_of(uint64_t point_time_s, uint64_t now_s)
+{
+    bool ahead = point_time_s >= now_s;
+    uint64_t skew_s = ahead ? point_time_s - now_s : now_s - point_time_s;
+    int64_t bounded = skew_s < INT32_MAX ? (int64_t)skew_s : INT32_MAX;
+    return ahead ? bounded : -bounded;
+}
+
+/* What the point says of itself in this request; nobody vouches for it but the point. */
+static void said_facts(const struct request *r, uint64_t now_s, struct facts *f)
+{
+    if (r->direction != DIRECTION_NONE)
+        fact_set_text(f, FACT_POINT_DIRECTION, bytes_of_text(r->direction == DIRECTION_IN ? "in" : "out"));
+    if (r->has_point_time)
+        fact_set_integer(f, FACT_POINT_SKEW, skew_of(r->point_time_s, now_s));
+}
+
 static void evidence_facts(const struct request *r, struct facts *f)
 {
     const struct evidence *e = &r->evidence;
@@ -85,5 +103,6 @@ void facts_of(const struct request *r, uint64_t now_s, struct facts *out)
     set_optional_number(out, FACT_CREDENTIAL_SEEN_AGE, r->sighting.seen, r->sighting.age_s);
     status_facts(r, out);
     point_facts(r->point, out);
+    said_facts(r, now_s, out);
     evidence_facts(r, out);
 }

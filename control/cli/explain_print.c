@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/certlogic_words.h"
 #include "control/cli/client.h"
 #include "control/cli/explain.h"
 
@@ -66,9 +67,13 @@ static void print_verdict(const cJSON *told, bool zh)
 static void print_row_text(const cJSON *row)
 {
     static const char *const members[] = {"note", "from", "to", "when", "until"};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        if (member(row, members[i]))
-            print_value(members[i], member(row, members[i]));
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const cJSON *value = member(row, members[i]);
+        char *text = cJSON_IsString(value) ? strdup(value->valuestring) : certlogic_words_text(value);
+        if (value)
+            printf("    %-26s %s\n", members[i], text ? text : "");
+        free(text);
+    }
 }
 
 static void print_recorded(const cJSON *recorded, bool zh)

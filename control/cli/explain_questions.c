@@ -80,10 +80,24 @@ static bool read_seen(const struct json_place *root, struct sighting *seen, stru
     return true;
 }
 
+/* What the point says of itself. */
+static bool read_said(const struct json_place *root, struct chengmen_scan_request *r, struct json_problems *problems)
+{
+    static const char *const directions[] = {"in", "out", NULL};
+    struct json_place time = json_member(root, "time"), direction = json_member(root, "direction");
+    unsigned which = 0;
+    r->has_time = time.value != NULL;
+    r->has_direction = direction.value != NULL;
+    bool ok = !time.value || json_uint(&time, 0, JSON_INTEGER_MAX, &r->time_s, problems);
+    ok = (!direction.value || json_choice(&direction, directions, &which, problems)) && ok;
+    r->direction = (uint8_t)which;
+    return ok;
+}
+
 static bool read_question(const cJSON *tree, struct evidence_arguments *e, struct explain_question *q,
                           struct json_problems *problems)
 {
-    static const char *const known[] = {"point", "code", "pass", "at", "evidence", "seen", NULL};
+    static const char *const known[] = {"point", "code", "pass", "at", "evidence", "seen", "time", "direction", NULL};
     struct json_place root = json_root(tree), point = json_member(&root, "point"),
                       evidence = json_member(&root, "evidence");
     const char *code = "", *pass = NULL;
@@ -91,7 +105,8 @@ static bool read_question(const cJSON *tree, struct evidence_arguments *e, struc
     bool ok = json_known_members(&root, known, problems) && json_uint(&point, 0, UINT32_MAX, &number, problems);
     ok = ok && read_text(&root, "code", CHENGMEN_SCAN_CODE_MAX, &code, problems) &&
          read_text(&root, "pass", CHENGMEN_SCAN_CODE_MAX, &pass, problems) && read_at(&root, q, problems) &&
-         read_seen(&root, &q->seen, problems) && read_evidence(&evidence, &e->request, problems);
+         read_seen(&root, &q->seen, problems) && read_said(&root, &e->request, problems) &&
+         read_evidence(&evidence, &e->request, problems);
     if (!ok)
         return false;
     q->point = (uint32_t)number;

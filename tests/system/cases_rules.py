@@ -61,6 +61,28 @@ def until(city):
     expect(abs(answer.until - time.time() - 14 * 86400) < 5, f"until {answer.until}")
 
 
+@case("what a point says of itself: its direction and its clock are facts")
+def said(city):
+    rows = [{"id": "OUT", "when": {"===": [{"var": "point.direction"}, "out"]}, "verdict": "ALLOW", "reason": "NOT_REQUIRED"},
+            {"id": "CLOCK", "when": {"!": [{"<=": [-300, {"if": [{"var": "point.skew"}, {"var": "point.skew"}, 0]}, 300]}]},
+             "verdict": "REFER", "reason": "OTHER"},
+            {"id": "IN", "when": {"===": [{"var": "point.direction"}, "in"]}, "verdict": "DENY", "reason": "OTHER"},
+            {"id": "NOT-SAID", "when": True, "verdict": "NEED_EVIDENCE", "reason": "OTHER"}]
+    city.load_rules(venues={"hospital": rows})
+    try:
+        city.appliance.wait_in_force()
+        peer, now = city.peer(), int(time.time())
+        said = [({"direction": 1}, "OUT"), ({"direction": 0}, "IN"), ({}, "NOT-SAID"), ({"time_s": now}, "NOT-SAID"),
+                ({"time_s": now + 250}, "NOT-SAID"), ({"time_s": now - 250}, "NOT-SAID"), ({"time_s": now + 400}, "CLOCK"),
+                ({"time_s": now - 400}, "CLOCK"), ({"time_s": 0}, "CLOCK"), ({"time_s": 2 ** 64 - 1}, "CLOCK"),
+                ({"time_s": 0, "direction": 1}, "OUT")]
+        for members, rule in said:
+            expect_equal(peer.ask(city.code(), **members).rule, rule, f"rule for {members}")
+    finally:
+        city.load_rules()
+        city.appliance.wait_in_force()
+
+
 @case("a rule set that is not valid is refused and changes nothing")
 def refused(city):
     a = city.appliance

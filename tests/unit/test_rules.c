@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/certlogic_words.h"
 #include "control/rules_json.h"
 #include "control/rules_replay.h"
 #include "dataplane/rules.h"
@@ -262,6 +263,10 @@ static const struct {
      "/city/1/id", false},
     {WHEN("{\"===\":[{\"var\":\"status.colour\"},\"gren\"]}"), "/city/0/when", true},
     {WHEN("{\"in\":[{\"var\":\"point.district\"},[\"310101\"]]}"), "/city/0/when", true},
+    {WHEN("{\"in\":[{\"var\":\"status.occupation\"},[\"labour-intensive\"]]}"), "/city/0/when", true},
+    {WHEN("{\">\":[{\"var\":\"evidence.temperature\"},37]}"), "/city/0/when", true},
+    {ROW("{\"id\":\"A\",\"to\":\"2020-02-01T00:00:00Z\",\"when\":true,\"verdict\":\"DENY\",\"reason\":\"OTHER\"}"),
+     "/city/0", true},
     {WHEN("{\"and\":[{\"===\":[{\"var\":\"status.colour\"},\"green\"]},{\"===\":[{\"var\":\"status.colour\"},"
           "\"red\"]}]}"),
      "/city/0", true},
@@ -322,6 +327,58 @@ static void test_damaged_programs(void **state)
     free(program);
 }
 
+static const struct {
+    const char *expression, *words;
+} words[] = {
+    {"true", "true"},
+    {"{\"===\":[{\"var\":\"status.colour\"},\"red\"]}", "status.colour is \"red\""},
+    {"{\"and\":[{\"var\":\"a\"},{\"!\":[{\"var\":\"b\"}]},{\">\":[{\"var\":\"c\"},3730]}]}",
+     "a and not b and (c > 3730)"},
+    {"{\"!\":[{\"in\":[{\"var\":\"a\"},[\"x\",\"y\"]]}]}", "not (a is one of [\"x\", \"y\"])"},
+    {"{\"<=\":[1,{\"var\":\"a\"},3]}", "1 <= a <= 3"},
+    {"{\"before\":[{\"plusTime\":[{\"var\":\"now\"},0,\"day\"]},{\"plusTime\":[{\"var\":\"a\"},14,\"day\"]}]}",
+     "now is before a plus 14 days"},
+    {"{\"plusTime\":[\"2020-03-06\",-1,\"month\"]}", "\"2020-03-06\" minus 1 month"},
+    {"{\"if\":[{\"var\":\"a\"},1,[]]}", "(if a then 1 else [])"},
+    {"{\"reduce\":[{\"var\":\"a\"},{\"var\":\"current\"},0]}", "reduce(a, current, 0)"},
+    {"{\"var\":\"\"}", "{\"var\":\"\"}"},
+    {"{\"a\":[],\"b\":null}", "{\"a\":[],\"b\":null}"},
+};
+
+static void test_slips(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } slips[] = {
+        {WHEN("{\"var\":\"status.color\"}"), "unknown fact: status.color; is it meant: status.colour"},
+        {WHEN("{\"var\":\"evidence.temp\"}"), "unknown fact: evidence.temp"},
+        {WHEN("{\"var\":\"x\"}"), "unknown fact: x"},
+        {WHEN("{\"<\":[{\"var\":\"evidence.temperature\"},37.3]}"), "37.3 is a non-integer number"},
+    };
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+        struct json_problems problems = {0};
+        uint8_t *program;
+        size_t size;
+        assert_false(rules_compile(bytes_of_text(slips[i].text), true, NULL, &program, &size, &problems));
+        assert_string_equal(problems.items[0].message, slips[i].message);
+        json_problems_free(&problems);
+    }
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        cJSON *tree = json_parse(bytes_of_text(words[i].expression), NULL);
+        assert_non_null(tree);
+        char *text = certlogic_words_text(tree);
+        assert_string_equal(text, words[i].words);
+        free(text);
+        cJSON_Delete(tree);
+    }
+}
+
 static void test_diff(void **state)
 {
     (void)state;
@@ -334,11 +391,20 @@ static void test_diff(void **state)
     char *same = rules_diff(bytes_of_text(before), bytes_of_text(before), NULL);
     char *lines = rules_diff(bytes_of_text(before), bytes_of_text(after), NULL);
     assert_string_equal(same, "");
-    assert_string_equal(lines, "version: 2, was 1\n"
-                               "city: row C is new: REFER, OTHER\n"
-                               "city: row A: when: {\"var\":\"now\"}, was true\n"
-                               "city: row B is gone: DENY, RED\n");
+    assert_string_equal(lines, "version: 2; was 1\n"
+                               "city: row C is new: REFER, OTHER; when: always\n"
+                               "city: row A: when: now; was always\n"
+                               "city: row B is gone: DENY, RED; when: always\n");
     assert_null(rules_diff(bytes_of_text("{}"), bytes_of_text(after), NULL));
+    static const char equal[] =
+        "{\"version\":1,\"issued\":\"2020-03-01T00:00:00Z\",\"home\":[\"CN-310000\"],\"equivalence\":"
+        "[{\"issuer\":\"CN-320000\",\"as\":\"equal\",\"from\":\"2020-03-02T00:00:00Z\"}],"
+        "\"city\":[{\"id\":\"A\",\"when\":true,\"verdict\":\"DENY\",\"reason\":\"RED\"}]}";
+    static const char none[] = ROW("{\"id\":\"A\",\"when\":true,\"verdict\":\"DENY\",\"reason\":\"RED\"}");
+    char *regions = rules_diff(bytes_of_text(none), bytes_of_text(equal), NULL);
+    assert_string_equal(regions, "home: CN-310000 is new\n"
+                                 "equivalence: CN-320000 is new: counts as equal from 2020-03-02T00:00:00Z\n");
+    free(regions);
     free(same);
     free(lines);
 }
@@ -388,6 +454,8 @@ int main(void)
         cmocka_unit_test(test_trace),
         cmocka_unit_test(test_problems),
         cmocka_unit_test(test_damaged_programs),
+        cmocka_unit_test(test_slips),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_diff),
         cmocka_unit_test(test_replay),
     };
