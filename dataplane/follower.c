@@ -16,6 +16,7 @@ struct follower {
     struct seal_key *seal_key; /* opened for the first secret; control has made it by then */
     struct publisher *publisher;
     struct oscore *oscore;
+    struct key_preparer *preparer;
     struct store *store;
     struct store *store_before; /* in force until the first generation from `store` is */
     struct generation_builder *builder;
@@ -27,7 +28,8 @@ struct follower {
     struct follower_state shown; /* to other threads */
 };
 
-struct follower *follower_new(const struct config *config, struct publisher *publisher, struct oscore *oscore)
+struct follower *follower_new(const struct config *config, struct publisher *publisher, struct oscore *oscore,
+                              struct key_preparer *preparer)
 {
     struct follower *f = calloc(1, sizeof *f);
     if (!f)
@@ -36,6 +38,7 @@ struct follower *follower_new(const struct config *config, struct publisher *pub
     memcpy(f->seal_path, config->seal_key, sizeof f->seal_path);
     f->publisher = publisher;
     f->oscore = oscore;
+    f->preparer = preparer;
     pthread_mutex_init(&f->shown_lock, NULL);
     return f;
 }
@@ -83,6 +86,7 @@ static bool open_log(struct follower *f)
         close_log(f);
         return false;
     }
+    generation_builder_prepare_with(f->builder, f->preparer);
     if (log_reader_open(f->directory, &f->log, f->state.error, sizeof f->state.error) != LOG_OK) {
         f->log = NULL;
         close_log(f);

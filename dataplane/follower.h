@@ -8,8 +8,10 @@
 struct follower;
 
 /* Follows the store that the configuration names; it need not exist yet: follower_step tries again. `oscore` gets the
- * points' security contexts; it may be NULL. NULL where memory is out. */
-struct follower *follower_new(const struct config *config, struct publisher *publisher, struct oscore *oscore);
+ * points' security contexts and `preparer` the keys whose tables are to be built; either may be NULL. NULL where memory
+ * is out. */
+struct follower *follower_new(const struct config *config, struct publisher *publisher, struct oscore *oscore,
+                              struct key_preparer *preparer);
 void follower_free(struct follower *follower);
 
 struct follower_state {

@@ -9,9 +9,17 @@
 /* Rule sets that wait for their time beside the one in force. */
 #define RULE_SETS_MAX 8
 
+/* The tables of one public key, which keys of the same kid share when only their terms change. */
+struct key_tables {
+    uint32_t references;
+    struct ed25519_key *key;
+    struct key_preparer *preparer; /* NULL: they were built at once */
+};
+
 struct key_entry {
     struct catalogue_entry entry;
     struct issuer_entry issuer;
+    struct key_tables *tables; /* NULL: the key is retired */
 };
 
 struct point_entry {
@@ -42,16 +50,27 @@ struct rules_held {
 struct generation_builder {
     struct catalogue *keys, *points, *lists;
     struct rules_held *rules;
+    struct key_preparer *preparer;
     struct generation last; /* what the last generation shares */
     bool keys_changed, points_changed, lists_changed, rules_changed, changed;
     uint64_t sequence;
 };
 
+static void tables_release(struct key_tables *tables)
+{
+    if (!tables || --tables->references > 0)
+        return;
+    if (tables->preparer)
+        key_preparer_drop(tables->preparer, tables->key);
+    else
+        ed25519_key_free(tables->key);
+    free(tables);
+}
+
 static void key_entry_free(struct catalogue_entry *entry)
 {
     struct key_entry *key = (struct key_entry *)entry;
-    if (key->issuer.tables)
-        ed25519_key_free(key->issuer.tables);
+    tables_release(key->tables);
     free(key);
 }
 
@@ -177,6 +196,40 @@ static bool put(struct catalogue *catalogue, struct catalogue_entry *entry,
     }
 }
 
+void generation_builder_prepare_with(struct generation_builder *b, struct key_preparer *preparer)
+{
+    b->preparer = preparer;
+}
+
+/* NULL where memory is out. */
+static struct key_tables *tables_new(struct key_preparer *preparer, const uint8_t public_key[32])
+{
+    struct key_tables *tables = malloc(sizeof *tables);
+    if (!tables)
+        return NULL;
+    *tables = (struct key_tables){.references = 1, .preparer = preparer};
+    tables->key = preparer ? ed25519_key_open(public_key) : ed25519_key_prepare(public_key);
+    if (tables->key && preparer && !key_preparer_put(preparer, tables->key)) {
+        ed25519_key_free(tables->key);
+        tables->key = NULL;
+    }
+    if (tables->key)
+        return tables;
+    free(tables);
+    return NULL;
+}
+
+/* Those of the key that this one replaces, where the public key is the same; else new ones. */
+static struct key_tables *tables_for(struct generation_builder *b, const struct issuer_key *key)
+{
+    const struct key_entry *before = (const struct key_entry *)catalogue_find(b->keys, 0, key->kid);
+    if (!before || !before->tables ||
+        memcmp(before->issuer.key.public_key, key->public_key, sizeof key->public_key) != 0)
+        return tables_new(b->preparer, key->public_key);
+    before->tables->references++;
+    return before->tables;
+}
+
 static bool apply_key(struct generation_builder *b, struct bytes payload, char *error, size_t error_size)
 {
     struct key_entry *key = calloc(1, sizeof *key);
@@ -188,11 +241,12 @@ static bool apply_key(struct generation_builder *b, struct bytes payload, char *
     }
     /* A retired key is refused before any signature is looked at. */
     if (!key->issuer.key.retired)
-        key->issuer.tables = ed25519_key_prepare(key->issuer.key.public_key);
-    if (!key->issuer.key.retired && !key->issuer.tables) {
+        key->tables = tables_for(b, &key->issuer.key);
+    if (!key->issuer.key.retired && !key->tables) {
         free(key);
         return refuse(error, error_size, "out of memory for signature tables");
     }
+    key->issuer.tables = key->tables ? key->tables->key : NULL;
     b->keys_changed = true;
     return put(b->keys, &key->entry, key_entry_free, error, error_size);
 }

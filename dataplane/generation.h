@@ -4,6 +4,7 @@
  * thread, record by record, each of them whole to every reader. */
 #pragma once
 
+#include "dataplane/key_preparer.h"
 #include "dataplane/rules.h"
 #include "keys/ed25519/ed25519.h"
 #include "keys/issuer.h"
@@ -12,7 +13,7 @@
 #include "keys/status_list.h"
 #include "keys/store.h"
 
-/* A key with its tables, which a retired one has not. */
+/* A key with its tables, which a retired one has not, and which a new one may get later. */
 struct issuer_entry {
     struct issuer_key key;
     struct ed25519_key *tables;
@@ -40,6 +41,9 @@ const struct rule_set *generation_rules(const struct generation *g, uint64_t now
 struct generation_builder;
 struct generation_builder *generation_builder_new(const uint8_t subject_hash_key[SUBJECT_HASH_KEY_SIZE]);
 void generation_builder_free(struct generation_builder *builder);
+/* Leaves the tables of keys that come from now on to the preparer, which outlives builder and generations. Without one
+ * they are built before generation_apply returns. */
+void generation_builder_prepare_with(struct generation_builder *builder, struct key_preparer *preparer);
 
 /* Takes one record of the log; those of subjects and tables are the store's and only counted. False where its payload
  * is not in its form: `error` gets one line; nothing changed. */

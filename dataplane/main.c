@@ -1,6 +1,7 @@
 /* chengmen-dataplane: reads its compiled configuration, takes all memory, starts a worker a core, and follows the
  * store. */
 #include <getopt.h>
+#include <pthread.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "dataplane/aead_dpdk.h"
@@ -39,6 +41,9 @@
 #define POLLS_BEFORE_SLEEP 2048
 #define IDLE_SLEEP_NS 50000
 
+/* Of the thread that builds keys' tables: the store thread, on the same core, hardly notices it. */
+#define PREPARER_NICE 19
+
 struct dataplane {
     struct config config;
     struct port *ports[CONFIG_PORTS_MAX];
@@ -48,6 +53,7 @@ struct dataplane {
     struct admit *admit;
     struct replay *replay;
     struct follower *follower;
+    struct key_preparer *preparer;
 };
 
 static struct dataplane dataplane;
@@ -188,7 +194,10 @@ static bool make_workers(struct dataplane *d, char *error, size_t error_size)
     d->replay = replay_new(d->config.replay_entries, secret);
     d->publisher = publisher_new(d->config.worker_count);
     d->admit = make_admit(&d->config);
-    d->follower = d->publisher && d->admit && d->replay ? follower_new(&d->config, d->publisher, d->oscore) : NULL;
+    d->preparer = key_preparer_new();
+    d->follower = d->preparer && d->publisher && d->admit && d->replay
+                      ? follower_new(&d->config, d->publisher, d->oscore, d->preparer)
+                      : NULL;
     if (!d->follower)
         return false;
     for (uint32_t i = 0; i < d->config.worker_count; i++) {
@@ -241,6 +250,16 @@ static int worker_main(void *context)
     return 0;
 }
 
+/* On the store thread's core, and always behind it. */
+static void *prepare_keys(void *context)
+{
+    struct dataplane *d = context;
+    setpriority(PRIO_PROCESS, 0, PREPARER_NICE); /* of this thread alone, in Linux */
+    while (key_preparer_wait(d->preparer))
+        key_preparer_step(d->preparer);
+    return NULL;
+}
+
 static void follow(struct dataplane *d)
 {
     int wake = -1;
@@ -272,9 +291,14 @@ static int run(struct dataplane *d)
         rte_eal_remote_launch(worker_main, d->workers[i], i + 1);
     if (!privilege_drop_capabilities(error, sizeof error))
         return fail("privileges", error);
+    pthread_t preparer;
+    if (pthread_create(&preparer, NULL, prepare_keys, d) != 0)
+        return fail("start", "no thread for the keys' tables");
     printf("chengmen-dataplane: %u workers, signatures by %s\n", d->config.worker_count, ed25519_engine_name());
     fflush(stdout);
     follow(d);
+    key_preparer_stop(d->preparer);
+    pthread_join(preparer, NULL);
     rte_eal_mp_wait_lcore();
     for (uint32_t i = 0; i < d->config.port_count; i++)
         port_dpdk_close(d->ports[i]);

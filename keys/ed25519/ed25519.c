@@ -196,7 +196,7 @@ const char *ed25519_engine_name(void)
     return names[state.engine];
 }
 
-struct ed25519_key *ed25519_key_prepare(const uint8_t public_key[32])
+struct ed25519_key *ed25519_key_open(const uint8_t public_key[32])
 {
     struct ed25519_key *key = calloc(1, sizeof *key);
     if (!key)
@@ -204,17 +204,42 @@ struct ed25519_key *ed25519_key_prepare(const uint8_t public_key[32])
     memcpy(key->public_key, public_key, sizeof key->public_key);
     struct curve_point point;
     key->accepted = point_from_key(public_key, &point);
-    if (key->accepted && state.engine != ED25519_SODIUM) {
-        key->table = memory_slot_take();
-        if (!key->table) {
-            free(key);
-            return NULL;
-        }
-        struct curve_point opposite = point_negate(&point);
-        build(&state.tables.key_shape, &opposite, key->table);
-    }
+    /* Without an engine of our own, or where nothing verifies, there is nothing to build. */
+    atomic_init(&key->built, !key->accepted || state.engine == ED25519_SODIUM);
     atomic_fetch_add(&keys_prepared, 1);
-    atomic_fetch_add(&key_bytes_total, ed25519_key_memory_bytes(key));
+    atomic_fetch_add(&key_bytes_total, sizeof *key);
+    return key;
+}
+
+bool ed25519_key_build(struct ed25519_key *key)
+{
+    struct curve_point point;
+    if (ed25519_key_is_built(key))
+        return true;
+    key->table = memory_slot_take();
+    if (!key->table)
+        return false;
+    bool is_point = point_from_key(key->public_key, &point);
+    assert(is_point && "the key was accepted");
+    struct curve_point opposite = point_negate(&point);
+    build(&state.tables.key_shape, &opposite, key->table);
+    atomic_fetch_add(&key_bytes_total, state.tables.key_shape.bytes);
+    atomic_store_explicit(&key->built, true, memory_order_release);
+    return true;
+}
+
+bool ed25519_key_is_built(const struct ed25519_key *key)
+{
+    return atomic_load_explicit(&key->built, memory_order_acquire);
+}
+
+struct ed25519_key *ed25519_key_prepare(const uint8_t public_key[32])
+{
+    struct ed25519_key *key = ed25519_key_open(public_key);
+    if (key && !ed25519_key_build(key)) {
+        ed25519_key_free(key);
+        return NULL;
+    }
     return key;
 }
 
@@ -230,7 +255,8 @@ void ed25519_key_free(struct ed25519_key *key)
 
 size_t ed25519_key_memory_bytes(const struct ed25519_key *key)
 {
-    return sizeof *key + (key->table ? state.tables.key_shape.bytes : 0);
+    bool has_table = key->accepted && state.engine != ED25519_SODIUM && ed25519_key_is_built(key);
+    return sizeof *key + (has_table ? state.tables.key_shape.bytes : 0);
 }
 
 struct ed25519_memory ed25519_memory(void)
@@ -286,16 +312,21 @@ void ed25519_verify_burst(const struct ed25519_check checks[], bool valid[], uns
         fetch(&checks[i]);
     const struct ed25519_check *worth[ED25519_BURST_MAX];
     bool verdict[ED25519_BURST_MAX];
-    unsigned count = 0;
+    unsigned place[ED25519_BURST_MAX], count = 0;
     for (unsigned i = 0; i < n; i++) {
         valid[i] = may_verify(&checks[i]);
-        if (valid[i])
-            worth[count++] = &checks[i];
+        if (!valid[i])
+            continue;
+        if (ed25519_key_is_built(checks[i].key)) {
+            worth[count] = &checks[i];
+            place[count++] = i;
+        } else {
+            valid[i] = sodium_verifies(&checks[i]);
+        }
     }
     if (count == 0)
         return;
     state.path(&state.tables, worth, verdict, count);
-    for (unsigned i = 0, next = 0; i < n; i++)
-        if (valid[i])
-            valid[i] = verdict[next++];
+    for (unsigned i = 0; i < count; i++)
+        valid[place[i]] = verdict[i];
 }

@@ -32,6 +32,12 @@ const char *ed25519_engine_name(void); /* the path in use: "avx512", … */
  * verify with other keys. */
 struct ed25519_key;
 struct ed25519_key *ed25519_key_prepare(const uint8_t public_key[32]);
+/* The two halves of it, for who must not wait: a key that verifies at once, slowly, by libsodium, with the same
+ * verdicts; and its tables, which any one thread may build while others verify with the key. False where memory is out:
+ * the key stays as it is. */
+struct ed25519_key *ed25519_key_open(const uint8_t public_key[32]);
+bool ed25519_key_build(struct ed25519_key *key);
+bool ed25519_key_is_built(const struct ed25519_key *key);
 void ed25519_key_free(struct ed25519_key *key);
 size_t ed25519_key_memory_bytes(const struct ed25519_key *key);
 

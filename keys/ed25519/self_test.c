@@ -189,9 +189,12 @@ bool self_test(void)
     struct ed25519_key *keys[KEYS] = {NULL};
     bool holds = true;
     for (unsigned i = 0; i < KEYS; i++) {
-        keys[i] = ed25519_key_prepare(public_keys[i]);
+        keys[i] = ed25519_key_open(public_keys[i]);
         holds = holds && keys[i];
     }
+    holds = holds && answers_hold(keys);
+    for (unsigned i = 0; i < KEYS; i++)
+        holds = holds && ed25519_key_build(keys[i]);
     holds = holds && answers_hold(keys);
     for (unsigned i = 0; i < KEYS; i++)
         ed25519_key_free(keys[i]);

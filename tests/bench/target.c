@@ -85,7 +85,7 @@ static bool make(struct target *target, const struct target_options *options, ch
     target->oscore = options->aead ? oscore_create(config->points_max, 1) : NULL;
     if (options->aead && !target->oscore)
         return false;
-    target->follower = target->publisher ? follower_new(config, target->publisher, target->oscore) : NULL;
+    target->follower = target->publisher ? follower_new(config, target->publisher, target->oscore, NULL) : NULL;
     target->worker = aligned_alloc(64, (sizeof *target->worker + 63) / 64 * 64);
     struct worker_terms terms = {.config = config,
                                  .ports = target->ports,

@@ -157,3 +157,22 @@ def decisions(city):
     until(lambda: not os.path.exists("/proc/sys/net/ipv6/conf/cm0"), 10, "the interface goes with its process")
     city.start_dataplane()
     expect(city.peer().ask(city.code()).decision > max(seen), "decision numbers go back after a restart")
+
+
+@case("a change behind an import of many keys does not wait for their signature tables; the keys are in force too")
+def behind_keys(city):
+    who = os.urandom(16)
+    a = city.appliance
+    keys = [Key("CN-310000") for _ in range(40)]
+    past = int(time.time()) - 10
+    city.import_keys(*keys)
+    a.chengmen("status", "set", "--issuer", "CN-310000", "--subject", who.hex(), "--colour", "red")
+    acknowledged = time.monotonic()
+    until(lambda: city.peer().ask(city.code(sub=who, now=past)).colour == "red", 5, "the change", 0.001)
+    took = time.monotonic() - acknowledged
+    expect(took < 0.3, f"in force after {took:.3f} s: {len(keys)} tables take longer")
+    for key in keys[::8]:
+        answer = city.peer().ask(credential(key))
+        expect_equal(answer.reason, "GREEN", "by a key whose tables may not be there yet")
+    for key in keys:
+        a.chengmen("key", "retire", key.kid.hex())

@@ -196,7 +196,7 @@ static void verdicts_do_not_touch(void **state)
             continue;
         struct ed25519_key *prepared[ISSUERS];
         for (unsigned i = 0; i < ISSUERS; i++)
-            prepared[i] = ed25519_key_prepare(keys[i]);
+            prepared[i] = i == 3 ? ed25519_key_open(keys[i]) : ed25519_key_prepare(keys[i]); /* one has no tables */
         for (unsigned size = 1, at = 0; size <= ED25519_BURST_MAX; size++) {
             struct ed25519_check checks[ED25519_BURST_MAX];
             bool valid[ED25519_BURST_MAX];

@@ -1,6 +1,7 @@
 /* The store thread's work: what it publishes, and when. The workers are simulated; log, table and filter are real. */
 #include "tests/unit/unit.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ static struct seal_key *seal_key;
 static struct publisher *publisher;
 static struct oscore *oscore;
 static struct follower *follower;
+static struct key_preparer *preparer;
 static struct lookup *lookup;
 
 static int begin(void **state)
@@ -34,9 +36,10 @@ static int begin(void **state)
     seal_key = seal_key_open(config.seal_key, SEAL_MAY_CREATE, line, sizeof(line));
     publisher = publisher_new(1);
     oscore = oscore_create(64, 1);
-    follower = follower_new(&config, publisher, oscore);
-    if (!seal_key || !oscore || !follower || lookup_open(DEPTH, &lookup) != 0 ||
-        log_writer_open(config.store, &writer, line, sizeof(line)) != LOG_OK)
+    preparer = key_preparer_new();
+    follower = follower_new(&config, publisher, oscore, preparer);
+    if (!ed25519_start(ED25519_AUTO, line, sizeof(line)) || !preparer || !seal_key || !oscore || !follower ||
+        lookup_open(DEPTH, &lookup) != 0 || log_writer_open(config.store, &writer, line, sizeof(line)) != LOG_OK)
         return -1;
     return lookup_start_thread(lookup);
 }
@@ -47,6 +50,8 @@ static int end(void **state)
     lookup_close(lookup);
     publisher_free(publisher);
     follower_free(follower);
+    key_preparer_free(preparer);
+    ed25519_stop();
     oscore_destroy(oscore);
     seal_key_close(seal_key);
     log_writer_close(writer);
@@ -219,6 +224,63 @@ static void a_reader_left_behind_starts_again(void **state)
     assert_int_equal(version, 4);
 }
 
+static void put_key(uint8_t number, const char *issuer)
+{
+    uint8_t room[ISSUER_KEY_ENCODED_MAX], secret[64], seed[32] = {number};
+    struct issuer_key key = {.kid = {number}, .not_after_s = 9, .classes = 1};
+    snprintf(key.issuer, sizeof(key.issuer), "%s", issuer);
+    crypto_sign_seed_keypair(key.public_key, secret, seed);
+    append(LOG_KEY, room, issuer_key_encode(&key, room, sizeof(room)));
+}
+
+static bool is_built(uint8_t number)
+{
+    const uint8_t kid[COSE_KID_SIZE] = {number};
+    const struct issuer_entry *key = generation_key(in_force(), kid);
+    assert_non_null(key);
+    return ed25519_key_is_built(key->tables);
+}
+
+/* Tables take 13 ms a key: what comes behind a hundred keys is in force without them, and so are the keys. */
+static void no_change_waits_for_tables(void **state)
+{
+    (void)state;
+    enum { KEYS = 100 };
+    uint64_t version;
+    put_subjects(1, 1);
+    follow();
+    for (uint8_t i = 1; i <= KEYS; i++)
+        put_key(i, "i");
+    put_subjects(1, 2);
+    follow();
+    assert_int_equal(look(in_force(), 0, &version), LOOKUP_FOUND);
+    assert_int_equal(version, 2);
+    for (uint8_t i = 1; i <= KEYS; i++)
+        assert_false(is_built(i));
+    assert_true(key_preparer_step(preparer));
+    assert_true(is_built(1));
+    assert_false(is_built(2));
+    put_key(1, "other"); /* the same public key, other terms: its tables stay */
+    put_key(2, "other");
+    commit();
+    follow();
+    assert_true(is_built(1));
+    assert_false(is_built(2));
+    for (unsigned i = 2; i <= KEYS; i++)
+        assert_true(key_preparer_step(preparer));
+    assert_false(key_preparer_step(preparer)); /* each once */
+    for (uint8_t i = 1; i <= KEYS; i++)
+        assert_true(is_built(i));
+    put_key(KEYS + 1, "i"); /* one that is gone again before its turn comes */
+    commit();
+    follow();
+    follower_free(follower);
+    publisher_free(publisher);
+    assert_false(key_preparer_step(preparer));
+    publisher = publisher_new(1);
+    follower = follower_new(&config, publisher, oscore, preparer);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -226,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_in_force_before_the_table_is),
         TEST(a_reader_left_behind_starts_again),
+        TEST(no_change_waits_for_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
