@@ -134,7 +134,7 @@ static bool make(struct appliance *a, const struct appliance_options *options, c
         return false;
     snprintf(error, error_size, "out of memory");
     a->publisher = publisher_new(1);
-    a->follower = a->publisher ? follower_new(config, a->publisher, NULL) : NULL;
+    a->follower = a->publisher ? follower_new(config, a->publisher, NULL, NULL) : NULL;
     struct backlog *backlog = backlog_new(1);
     a->worker = aligned_alloc(64, (sizeof *a->worker + 63) / 64 * 64);
     struct worker_terms terms = {.config = config,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,10 @@
 #define READS 16
 #define ROOM 700 /* of a change's record */
 #define NO_OP 0
+/* The first crash or failure strikes at operation number seed, so that as many seeds as a script has operations (5,000
+ * to 18,000) strike at each in turn; those after it come at random. */
+#define FIRST_MAX 18000
+#define GAP_MAX 1500
 
 /* One change as the script made it; its number is its place in the list plus one. */
 struct change {
@@ -43,6 +48,8 @@ static struct {
     uint64_t crashes, folds, failures, full;
     unsigned list_share; /* of a hundred changes */
     bool armed;          /* a crash or failure is to come */
+    uint64_t strike_at;  /* at this operation */
+    uint64_t operations;
     char error[256];
 } run;
 
@@ -419,8 +426,9 @@ static void observe(void)
 static void arm(void)
 {
     run.armed = true;
-    uint64_t gap = run.crashes + run.failures == 0 ? run.seed % 3000 : disk_sim_random(1500);
-    uint64_t at = disk_sim_operations() + 1 + gap;
+    uint64_t at = run.strike_at, now = disk_sim_operations();
+    if (at <= now) /* the one before has struck: it is not put off by a restart */
+        at = run.strike_at = now + 1 + disk_sim_random(GAP_MAX);
     switch (disk_sim_random(4)) {
     case 0:
         disk_sim_fail_at(at, DISK_SIM_EIO, disk_sim_random(2));
@@ -480,10 +488,31 @@ static void rot(void)
     check(true);
 }
 
+/* The store draws its number and its secret from libsodium: from the seed here, or no run would be the same again. */
+static const char *chance_name(void)
+{
+    return "simulated";
+}
+
+static uint32_t chance(void)
+{
+    return (uint32_t)disk_sim_random(0);
+}
+
+static void chance_fill(void *room, size_t size)
+{
+    for (uint8_t *byte = room; size > 0; size--)
+        *byte++ = (uint8_t)disk_sim_random(0);
+}
+
+static struct randombytes_implementation chances = {
+    .implementation_name = chance_name, .random = chance, .buf = chance_fill};
+
 static void run_seed(uint64_t seed)
 {
     memset(&run, 0, sizeof(run));
     run.seed = seed;
+    run.strike_at = 1 + seed % FIRST_MAX;
     run.list_share = seed % 4 == 0 ? 98 : 20; /* some logs have hardly anything but lists to fold */
     disk_sim_create(seed);
     disk_sim_short(seed % 2 ? 7 : 0);
@@ -502,12 +531,13 @@ static void run_seed(uint64_t seed)
     }
     disk_sim_heal();
     disk_sim_crash_at(0, NULL);
+    run.operations = disk_sim_operations();
     if (log_writer_commit(run.writer) == LOG_OK)
         rot();
 }
 
 struct totals {
-    uint64_t crashes, folds, failures;
+    uint64_t crashes, folds, failures, operations;
 };
 
 /* Runs seeds from `first` in a process of its own; false where one failed. */
@@ -524,6 +554,7 @@ static bool run_batch(uint64_t first, uint64_t count, struct totals *totals)
             sum.crashes += run.crashes;
             sum.folds += run.folds;
             sum.failures += run.failures;
+            sum.operations += run.operations;
         }
         _exit(write(ends[1], &sum, sizeof(sum)) == sizeof(sum) ? 0 : 1);
     }
@@ -536,6 +567,7 @@ static bool run_batch(uint64_t first, uint64_t count, struct totals *totals)
     totals->crashes += sum.crashes;
     totals->folds += sum.folds;
     totals->failures += sum.failures;
+    totals->operations += sum.operations;
     if (WIFSIGNALED(how))
         fprintf(stderr, "FAILED  a seed from %" PRIu64 " to %" PRIu64 ": signal %d\n", first, first + count - 1,
                 WTERMSIG(how));
@@ -558,6 +590,7 @@ int main(int argc, char **argv)
         else
             first = value, count = 1;
     }
+    randombytes_set_implementation(&chances);
     struct totals totals = {0};
     uint64_t good = 0, bad = 0;
     for (uint64_t at = 0; at < count; at += SEEDS_A_PROCESS) {
@@ -566,8 +599,9 @@ int main(int argc, char **argv)
         good += ok ? n : n - 1;
         bad += !ok;
     }
-    printf("store: %" PRIu64 " crashes, %" PRIu64 " failed operations, %" PRIu64 " folds\n", totals.crashes,
-           totals.failures, totals.folds);
+    printf("store: %" PRIu64 " crashes, %" PRIu64 " failures of the writer, %" PRIu64 " folds, %" PRIu64
+           " operations\n",
+           totals.crashes, totals.failures, totals.folds, totals.operations);
     printf("%" PRIu64 " passed, %" PRIu64 " failed\n", good, bad);
     return bad ? 1 : 0;
 }
