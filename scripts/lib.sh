@@ -10,7 +10,7 @@ PACKAGES=(
     build-essential meson ninja-build pkgconf git clang clang-format shellcheck
     libdpdk-dev dpdk-dev libsodium-dev liburing-dev libxxhash-dev zlib1g-dev libcjson-dev libcmocka-dev
     libqrencode-dev libpng-dev libmicrohttpd-dev libseccomp-dev libcap-ng-dev libssl-dev libfuse3-dev
-    liblmdb-dev chromium fuse3 fio iproute2 libcoap3-bin tshark jq python3 python3-cbor2 python3-cryptography python3-scapy
+    liblmdb-dev chromium fuse3 fio iproute2 libcoap3-bin tshark jq valgrind python3 python3-cbor2 python3-cryptography python3-scapy
 )
 
 say() { printf '%s\n' "$*"; }

@@ -335,7 +335,16 @@ def verify_raw(city):
                  ({**ONE, "sig": "x" * 128}, "reject"), ({**ONE, "pk": ONE["pk"].upper()}, "accept")] * 300
         text = "\n".join(json.dumps(line) for line, _ in lines)
         wanted = "".join(word + "\n" for _, word in lines)
-        for engine in ("auto", "portable", "sodium"):
+        here = os.path.dirname(os.path.abspath(__file__))
+        with open(os.path.join(here, "../vectors/ed25519-published.json")) as file:
+            published = json.load(file)
+        for case_ in published:
+            text += "\n" + json.dumps({name: case_[name] for name in ("pk", "msg", "sig")})
+            wanted += ("accept" if case_["valid"] else "reject") + "\n"
+        with open("/proc/cpuinfo") as file:
+            flags = file.read().split()
+        vector = [engine for engine, flag in (("avx2", "avx2"), ("avx512", "avx512ifma")) if flag in flags]
+        for engine in ["auto", "portable", "sodium", *vector]:
             expect_equal(daemon.run("verify-raw", "--engine", engine, "-", text=text).stdout, wanted, engine)
         for bad in ("", "{}", "[]", json.dumps({**ONE, "more": 1}), json.dumps({**ONE, "sig": 7}), "nonsense"):
             done = daemon.run("verify-raw", "-", text=f"{json.dumps(ONE)}\n{bad}\n{json.dumps(ONE)}\n", code=1)

@@ -1,5 +1,5 @@
 /* Every path against libsodium: the same verdict on every case, in bursts of every size.
- * test_ed25519_differential [CASES [SEED]] */
+ * test_ed25519_differential [CASES [SEED [PATH]]], PATH being avx512, avx2 or portable: that one alone */
 #include "keys/ed25519/ed25519.h"
 #include "keys/ed25519/processor.h"
 #include "tests/unit/ed25519_cases.h"
@@ -59,15 +59,16 @@ static bool batch_agrees(struct case_random *random, unsigned count)
     return true;
 }
 
-/* The paths that the processor has. Returns their number. */
-static unsigned list_paths(enum ed25519_engine paths[3])
+/* The paths that the processor has, or the one asked for. Returns their number. */
+static unsigned list_paths(enum ed25519_engine paths[3], const char *only)
 {
+    static const char *const names[] = {"avx512", "avx2", "portable"};
+    static const enum ed25519_engine engines[] = {ED25519_AVX512, ED25519_AVX2, ED25519_PORTABLE};
+    const bool has[] = {processor_has_avx512_ifma(), processor_has_avx2_fma(), true};
     unsigned count = 0;
-    if (processor_has_avx512_ifma())
-        paths[count++] = ED25519_AVX512;
-    if (processor_has_avx2_fma())
-        paths[count++] = ED25519_AVX2;
-    paths[count++] = ED25519_PORTABLE;
+    for (unsigned i = 0; i < 3; i++)
+        if (only ? strcmp(only, names[i]) == 0 : has[i])
+            paths[count++] = engines[i];
     return count;
 }
 
@@ -102,7 +103,11 @@ int main(int argc, char **argv)
     ed25519_configure(key_count, BUDGET_BYTES);
 
     enum ed25519_engine paths[3];
-    unsigned path_count = list_paths(paths);
+    unsigned path_count = list_paths(paths, argc > 3 ? argv[3] : NULL);
+    if (path_count == 0) {
+        fprintf(stderr, "no such path: %s\n", argv[3]);
+        return 2;
+    }
     unsigned long accepted = 0;
     for (unsigned long done = 0; done < total;) {
         unsigned count = total - done < BATCH ? (unsigned)(total - done) : BATCH;
