@@ -4,6 +4,9 @@
 
 #include "control/rules_json.h"
 #include "control/service.h"
+#include "control/times.h"
+#include "dataplane/clock.h"
+#include "dataplane/rules.h"
 
 static bool append_rules(struct service *service, const char *text, struct bytes program, struct reply *reply)
 {
@@ -85,6 +88,61 @@ cJSON *method_rules_apply(struct service *service, const struct json_place *para
     return NULL;
 }
 
+/* A version and when it counts: two sets may stand side by side, one waiting for its day. What the dataplane makes of
+ * the same records (rule_set_pick), told of each. */
+struct version_dates {
+    uint64_t from_s, to_s;
+};
+
+static struct version_dates dates_of(const struct state_rules *version)
+{
+    char ignored[128];
+    struct rule_set *rules = rule_set_load((struct bytes){version->program, version->size}, ignored, sizeof ignored);
+    struct version_dates dates = {UINT64_MAX, 0};
+    if (rules)
+        dates = (struct version_dates){rule_set_from_s(rules), rule_set_to_s(rules)};
+    rule_set_free(rules);
+    return dates;
+}
+
+/* `place` of `count` versions in the order they were applied. */
+static const char *state_of(const struct version_dates dates[], uint32_t place, uint32_t count, uint64_t now_s)
+{
+    if (dates[place].to_s == 0)
+        return "does not load";
+    for (uint32_t later = place + 1; later < count; later++)
+        if (dates[later].from_s <= dates[place].from_s || dates[later].from_s <= now_s || dates[later].to_s == 0)
+            return "replaced";
+    if (dates[place].from_s > now_s)
+        return "waits";
+    return dates[place].to_s <= now_s ? "expired" : "in force";
+}
+
+static cJSON *history_json(const struct state *state)
+{
+    struct version_dates dates[STATE_RULES_KEPT];
+    cJSON *history = cJSON_CreateArray();
+    for (uint32_t i = 0; i < state->rules_count; i++)
+        dates[i] = dates_of(&state->rules[i]);
+    for (uint32_t i = 0; i < state->rules_count; i++) {
+        char text[TIME_TEXT_SIZE];
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddNumberToObject(row, "version", state->rules[i].version);
+        cJSON_AddNumberToObject(row, "sequence", (double)state->rules[i].sequence);
+        cJSON_AddStringToObject(row, "state", state_of(dates, i, state->rules_count, clock_wall_s()));
+        if (dates[i].from_s > 0 && dates[i].from_s != UINT64_MAX) {
+            time_to_text(dates[i].from_s, text);
+            cJSON_AddStringToObject(row, "from", text);
+        }
+        if (dates[i].to_s > 0 && dates[i].to_s != UINT64_MAX) {
+            time_to_text(dates[i].to_s, text);
+            cJSON_AddStringToObject(row, "to", text);
+        }
+        cJSON_AddItemToArray(history, row);
+    }
+    return history;
+}
+
 /* The rules in force, or those that the record `sequence` brought. */
 cJSON *method_rules_show(struct service *service, const struct json_place *params, struct reply *reply)
 {
@@ -103,18 +161,12 @@ cJSON *method_rules_show(struct service *service, const struct json_place *param
         snprintf(reply->error, sizeof reply->error, shown ? "no rules with this sequence are kept" : "no rules yet");
         return NULL;
     }
-    cJSON *result = cJSON_CreateObject(), *history = cJSON_CreateArray();
+    cJSON *result = cJSON_CreateObject();
     cJSON_AddNumberToObject(result, "version", shown->version);
     cJSON_AddNumberToObject(result, "sequence", (double)shown->sequence);
     if (shown->text)
         cJSON_AddStringToObject(result, "text", shown->text);
-    cJSON_AddItemToObject(result, "history", history);
-    for (uint32_t i = 0; i < state->rules_count; i++) {
-        cJSON *row = cJSON_CreateObject();
-        cJSON_AddNumberToObject(row, "version", state->rules[i].version);
-        cJSON_AddNumberToObject(row, "sequence", (double)state->rules[i].sequence);
-        cJSON_AddItemToArray(history, row);
-    }
+    cJSON_AddItemToObject(result, "history", history_json(state));
     return result;
 }
 

@@ -92,6 +92,13 @@ static void print_text(const char *text)
         putchar('\n');
 }
 
+static void print_version(const cJSON *row)
+{
+    const char *from = cli_text(row, "from"), *to = cli_text(row, "to");
+    printf("version %.0f, sequence %.0f: %s%s%s%s%s\n", cli_number(row, "version"), cli_number(row, "sequence"),
+           cli_text(row, "state"), *from ? ", from " : "", from, *to ? ", to " : "", to);
+}
+
 int cli_rules_show(int argc, char **argv)
 {
     const char *socket = NULL;
@@ -99,7 +106,8 @@ int cli_rules_show(int argc, char **argv)
     uint64_t sequence = 0;
     const struct cli_option options[] = {
         {"sequence", CLI_UINT, "N", "rules that this record of the log brought", &sequence, &has_sequence},
-        {"history", CLI_FLAG, NULL, "lists the versions that can be gone back to", &history, NULL},
+        {"history", CLI_FLAG, NULL, "lists the versions that can be gone back to, and which is in force or waits",
+         &history, NULL},
         CLI_SOCKET_OPTION(&socket),
         CLI_JSON_OPTION(&json),
     };
@@ -112,8 +120,7 @@ int cli_rules_show(int argc, char **argv)
     if (result && json)
         cli_print_json(result);
     else if (result && history)
-        cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(result, "history"))
-            printf("version %.0f, sequence %.0f\n", cli_number(row, "version"), cli_number(row, "sequence"));
+        cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(result, "history")) print_version(row);
     else if (result)
         print_text(cli_text(result, "text"));
     cJSON_Delete(result);
