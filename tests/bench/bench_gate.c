@@ -1,5 +1,5 @@
 /* bench_gate [--json] [--plain | --oscore] [--profile NAME] [--rules FILE] [--engine NAME] [--rate PER_S] [--seconds S]
- *            [--store DIRECTORY] [--html FILE]
+ *            [--subjects N] [--store DIRECTORY] [--html FILE]
  * The appliance's worker on one core, the load tester's generator on another, a ring pair between them: the highest
  * rate of plain requests without loss, and the latency at 80 % of it; then the same requests under OSCORE (AES-CCM), as
  * many security contexts as points. Every verdict is checked, and every protected answer opened. */
@@ -28,6 +28,7 @@ struct options {
     const char *profile, *rules, *store, *html;
     enum ed25519_engine engine;
     double rate_per_s; /* 0: search */
+    uint64_t subjects; /* 0: as the profile says */
     double trial_s;    /* of a step of the search; the confirmation and the latency take longer */
 };
 
@@ -59,17 +60,12 @@ static bool read_engine(const char *name, enum ed25519_engine *out)
 static bool read_options(int argc, char **argv, struct options *out)
 {
     static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"plain", no_argument, NULL, 'c'},
-        {"oscore", no_argument, NULL, 'o'},
-        {"profile", required_argument, NULL, 'p'},
-        {"rules", required_argument, NULL, 'r'},
-        {"engine", required_argument, NULL, 'e'},
-        {"seconds", required_argument, NULL, 't'},
-        {"rate", required_argument, NULL, 'n'},
-        {"store", required_argument, NULL, 's'},
-        {"html", required_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"json", no_argument, NULL, 'j'},           {"plain", no_argument, NULL, 'c'},
+        {"oscore", no_argument, NULL, 'o'},         {"profile", required_argument, NULL, 'p'},
+        {"rules", required_argument, NULL, 'r'},    {"engine", required_argument, NULL, 'e'},
+        {"seconds", required_argument, NULL, 't'},  {"rate", required_argument, NULL, 'n'},
+        {"store", required_argument, NULL, 's'},    {"html", required_argument, NULL, 'h'},
+        {"subjects", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -91,6 +87,9 @@ static bool read_options(int argc, char **argv, struct options *out)
             break;
         case 'h':
             out->html = optarg;
+            break;
+        case 'u':
+            out->subjects = strtoull(optarg, NULL, 10);
             break;
         case 's':
             out->store = optarg;
@@ -282,7 +281,7 @@ int main(int argc, char **argv)
     if (!read_options(argc, argv, &options)) {
         fprintf(stderr, "usage: bench_gate [--json] [--plain | --oscore] [--profile NAME] [--rules FILE] [--engine "
                         "NAME] [--rate PER_S] [--seconds S] "
-                        "[--store DIRECTORY] [--html FILE]\n");
+                        "[--subjects N] [--store DIRECTORY] [--html FILE]\n");
         return 2;
     }
     snprintf(store, sizeof store, "%s/chengmen-gate-XXXXXX", options.store);
@@ -291,7 +290,7 @@ int main(int argc, char **argv)
         return 2;
     }
     int status = 2;
-    if (bench_load_open(&load, options.profile))
+    if (bench_load_open(&load, options.profile, options.subjects))
         status = run(&load, &options, store);
     if (status == 2)
         fprintf(stderr, "bench_gate: %s\n", load.error);

@@ -199,7 +199,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_peers [--json] [--profile NAME] [--seconds S]\n");
         return 2;
     }
-    if (!mkdtemp(store) || !mkdtemp(status) || !bench_load_open(&load, options.profile))
+    if (!mkdtemp(store) || !mkdtemp(status) || !bench_load_open(&load, options.profile, 0))
         return 2;
     int code = 2;
     snprintf(load.error, sizeof load.error, "the peer's status cannot be written to %s", status);

@@ -23,11 +23,12 @@ static bool make_pool(struct bench_load *load)
     return true;
 }
 
-bool bench_load_open(struct bench_load *load, const char *profile)
+bool bench_load_open(struct bench_load *load, const char *profile, uint64_t subjects)
 {
     load->seed = SEED;
     if (!profile_load(profile, &load->profile))
         return false;
+    load->profile.subjects = subjects ? subjects : load->profile.subjects;
     snprintf(load->error, sizeof load->error, "no memory for the issuers");
     return signer_open(&load->signer, load->seed, load->profile.issuers, load->profile.issuer_count, SIGN_NONCES) &&
            make_pool(load);

@@ -22,8 +22,8 @@ struct bench_load {
 #define BENCH_FIRST_ADDRESS 0x0a400001u /* 10.64.0.1; the points' prefix is 10.64.0.0/10 */
 #define BENCH_TARGET 0x0a000001u        /* 10.0.0.1 */
 
-/* Reads the profile and makes its pool. */
-bool bench_load_open(struct bench_load *load, const char *profile);
+/* Reads the profile and makes its pool; `subjects` in place of the profile's number where it is not 0. */
+bool bench_load_open(struct bench_load *load, const char *profile, uint64_t subjects);
 void bench_load_close(struct bench_load *load);
 /* A search_trial and a search_report over the load's port. */
 bool bench_trial(void *context, double rate_per_s, double duration_s, struct result *out);

@@ -6,6 +6,7 @@
 #include "dataplane/coap.h"
 #include "dataplane/reasons.h"
 #include "tests/load/echo.h"
+#include "tests/load/gaps.h"
 #include "tests/load/generator.h"
 #include "tests/load/ticks.h"
 
@@ -13,6 +14,7 @@
 #define POINTS 1000
 #define RING_DEPTH 32768
 #define TIMEOUT_NS 500000000u
+#define GAPS_S 0.5
 #define TARGET 0x0a000001 /* 10.0.0.1 */
 #define FIRST_POINT 0x0a400000
 
@@ -28,12 +30,13 @@ struct run {
     struct histogram error; /* of each latency against its known delay */
     struct load_counts counts;
     struct histogram latency;
+    struct gaps gaps[2]; /* of the generator's core and the echo's, before the tests */
 };
 
 struct outcome {
     const char *name;
     bool passed;
-    char text[240];
+    char text[400];
 };
 
 struct selftest_options selftest_defaults(void)
@@ -162,13 +165,20 @@ static struct outcome judge_truth(struct run *run)
     return outcome;
 }
 
+/* Each request passes four moments at which its core may be away: two on each. */
 static struct outcome judge_timing(struct run *run)
 {
     struct outcome outcome = {.name = "own timing error at most 1 us at p99"};
-    uint64_t p50 = histogram_percentile(&run->error, 0.5), p99 = histogram_percentile(&run->error, 0.99);
+    const struct gaps *g = run->gaps;
+    uint64_t p99 = histogram_percentile(&run->error, 0.99);
     outcome.passed = p99 <= 1000 && run->counts.right == run->counts.sent;
-    snprintf(outcome.text, sizeof outcome.text, "p50 %lu ns, p99 %lu ns, p99.9 %lu ns over %lu requests", p50, p99,
-             histogram_percentile(&run->error, 0.999), run->counts.sent);
+    snprintf(outcome.text, sizeof outcome.text,
+             "p50 %lu ns, p90 %lu ns, p99 %lu ns, p99.9 %lu ns over %lu requests; the machine takes the two cores away "
+             "%.0f and %.0f times a second, for %.1f and %.1f us, which meets about %.1f %% of all requests",
+             histogram_percentile(&run->error, 0.5), histogram_percentile(&run->error, 0.9), p99,
+             histogram_percentile(&run->error, 0.999), run->counts.sent, (double)g[0].count / g[0].duration_s,
+             (double)g[1].count / g[1].duration_s, g[0].mean_ns / 1e3, g[1].mean_ns / 1e3,
+             200 * (g[0].share + g[1].share));
     return outcome;
 }
 
@@ -311,6 +321,17 @@ static int run_tests(struct run *base, const struct selftest_options *options, F
     return failed;
 }
 
+/* Both cores at once, as they will be busy. */
+static void look_for_gaps(struct run *run)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        run->gaps[i].duration_s = GAPS_S;
+        load_core_start(i, gaps_measure, &run->gaps[i]);
+    }
+    load_core_wait(0);
+    load_core_wait(1);
+}
+
 int selftest_run(const struct selftest_options *options, FILE *out, char *error, size_t error_size)
 {
     struct run base = {0};
@@ -330,6 +351,7 @@ int selftest_run(const struct selftest_options *options, FILE *out, char *error,
         link_set_target_mac(&link, load_port_mac(base.ends[1]));
         base.config.link = &link;
         base.config.pool = &pool;
+        look_for_gaps(&base);
         failed = run_tests(&base, options, out, error, error_size);
     }
     pool_free(&pool);

@@ -1,6 +1,7 @@
 /* Profiles, and the pools made of them: what is signed verifies, what is expected is right, a seed gives one pool. */
 #include "tests/unit/unit.h"
 
+#include <math.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +175,95 @@ static void every_request_is_what_it_claims_to_be(void **state)
     pool_free(&pool);
 }
 
+static void near(uint64_t found, double share, uint64_t of, const char *what)
+{
+    double expected = share * (double)of, slack = 5 * sqrt((double)of * share * (1 - share)) + 1;
+    if (fabs((double)found - expected) > slack)
+        fail_msg("%s: %lu of %lu, not %.0f", what, found, of, expected);
+}
+
+static void the_mix_is_the_one_asked_for(void **state)
+{
+    struct pool pool;
+    uint64_t points[50] = {0}, classes[CLASS_COUNT] = {0}, colours[4] = {0}, text_count = 0, confirmable = 0, count = 0;
+    double harmonic = 0;
+    (void)state;
+    assert_true(pool_make(&profile, &signer, SEED, NOW_S, &pool));
+    for (uint64_t i = 0; i < pool.count; i++) {
+        const struct pool_entry *entry = &pool.entries[i];
+        uint8_t room[CREDENTIAL_SIZE_MAX];
+        struct bytes cose;
+        struct credential credential;
+        points[entry->point]++;
+        confirmable += (pool.messages[entry->offset] >> 4 & 3) == COAP_CON;
+        if (entry->kind != KIND_VALID)
+            continue;
+        assert_true(credential_of(&pool, entry, room, &cose));
+        assert_int_equal(credential_parse(cose, &credential), CREDENTIAL_OK);
+        count++;
+        text_count += cose.data == room;
+        classes[credential.class]++;
+        if (credential.class == CLASS_DYNAMIC)
+            colours[credential.colour]++;
+    }
+    near(classes[CLASS_DYNAMIC], 0.75, count, "dynamic");
+    near(classes[CLASS_PRINTED], 0.25, count, "printed");
+    near(colours[COLOUR_GREEN], 0.8, classes[CLASS_DYNAMIC], "green, and revoked since");
+    near(colours[COLOUR_YELLOW], 0.1, classes[CLASS_DYNAMIC], "yellow");
+    near(colours[COLOUR_RED], 0.1, classes[CLASS_DYNAMIC], "red");
+    near(text_count, 0.2, count, "as text");
+    near(confirmable, 0.5, pool.count, "confirmable");
+    for (int i = 1; i <= 50; i++)
+        harmonic += 1.0 / i;
+    for (int i = 0; i < 50; i++)
+        near(points[i], 1 / (harmonic * (i + 1)), pool.count, "a point's share by Zipf's law");
+    pool_free(&pool);
+}
+
+static void a_replay_is_the_code_of_an_earlier_request(void **state)
+{
+    struct pool pool;
+    uint64_t replayed = 0;
+    (void)state;
+    assert_true(pool_make(&profile, &signer, SEED, NOW_S, &pool));
+    for (uint64_t i = 1000; i < pool.count; i++) {
+        uint8_t room[2][CREDENTIAL_SIZE_MAX];
+        struct bytes now, before;
+        if (pool.entries[i].kind != KIND_REPLAYED)
+            continue;
+        assert_true(credential_of(&pool, &pool.entries[i], room[0], &now));
+        assert_true(credential_of(&pool, &pool.entries[i - 1000], room[1], &before));
+        assert_true(bytes_equal(now, before));
+        replayed++;
+    }
+    assert_true(replayed > 50);
+    pool_free(&pool);
+}
+
+static void a_million_points_ask(void **state)
+{
+    struct profile nation;
+    struct signer own;
+    struct pool pool;
+    (void)state;
+    assert_true(profile_load("nation", &nation));
+    nation.pool = 20000;
+    assert_true(signer_open(&own, SEED, nation.issuers, nation.issuer_count, 64));
+    assert_true(pool_make(&nation, &own, SEED, NOW_S, &pool));
+    uint8_t *asked = calloc(1, nation.points);
+    uint64_t distinct = 0, above = 0;
+    for (uint64_t i = 0; i < pool.count; i++) {
+        assert_true(pool.entries[i].point < 1000000);
+        distinct += asked[pool.entries[i].point]++ == 0;
+        above += pool.entries[i].point >= 500000;
+    }
+    assert_true(distinct > 17000);
+    near(above, 0.242, pool.count, "points of the rarer half"); /* 1 - 2^(s - 1), s = 0.6 */
+    free(asked);
+    pool_free(&pool);
+    signer_close(&own);
+}
+
 static void a_seed_gives_one_pool(void **state)
 {
     struct pool first, again, other;
@@ -290,6 +380,9 @@ static void every_shipped_profile_is_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_mix_is_the_one_asked_for),
+        cmocka_unit_test(a_replay_is_the_code_of_an_earlier_request),
+        cmocka_unit_test(a_million_points_ask),
         cmocka_unit_test(an_importer_takes_the_signed_lists),
         cmocka_unit_test(every_request_is_what_it_claims_to_be),
         cmocka_unit_test(a_seed_gives_one_pool),
