@@ -21,8 +21,9 @@ static const char head[] =
     "*{box-sizing:border-box}body{margin:0 auto;padding:1.5rem;max-width:60rem;background:var(--ground);"
     "color:var(--ink);font:16px/1.5 system-ui,sans-serif}h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;"
     "margin:2rem 0 .5rem}p{margin:.3rem 0;color:var(--soft)}.tiles{display:grid;gap:.75rem;"
-    "grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));margin:1.25rem 0}.tile{background:var(--panel);"
-    "border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem}.tile b{display:block;font-size:1.35rem;"
+    "grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));margin:1.25rem 0}.tile{background:var(--panel);"
+    "border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem}.tile "
+    "b{display:block;font-size:1.3rem;white-space:nowrap;"
     "font-weight:600;font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:.85rem}"
     ".good b{color:var(--good)}.bad b{color:var(--bad)}figure{margin:0 0 1.5rem;break-inside:avoid}"
     "figcaption{font-weight:600;margin-bottom:.4rem}.key{font-weight:400;color:var(--soft);margin-left:.9rem}"
@@ -76,6 +77,8 @@ static void write_summary(FILE *out, const cJSON *report)
     html_text(out, text(report, "text"));
     fputs("</p><p>Target ", out);
     html_text(out, text(report, "target"));
+    if (strcmp(text(report, "protection"), "OSCORE") == 0)
+        fputs(", under OSCORE", out);
     fprintf(out,
             ", ended %s</p></header>\n<div class=\"tiles\"><div class=\"tile %s\"><b>%s</b><span>every verdict "
             "right, loss within its limit</span></div>",
