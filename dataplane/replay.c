@@ -4,12 +4,13 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <xxhash.h>
+
+#include "keys/huge_memory.h"
+#include "keys/prefetch.h"
 
 #define WAYS 4
 #define CLOCK_LAG_S 60 /* of one worker behind another, or where the clock is put back */
-#define HUGE_PAGE ((size_t)2 << 20)
 
 /* The fingerprint is taken by compare and swap; the place follows and carries 8 bits of the fingerprint, so that a
  * reader in between knows that it is not there yet. */
@@ -36,21 +37,19 @@ struct replay *replay_new(uint32_t entries, uint64_t secret)
         return NULL;
     r->secret = secret;
     r->bucket_count = entries / WAYS > 0 ? entries / WAYS : 1;
-    /* Every code touches a bucket at random: with small pages each of them would be a miss of the TLB, too. */
-    size_t size = ((size_t)r->bucket_count * sizeof *r->buckets + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    r->buckets = aligned_alloc(HUGE_PAGE, size);
+    size_t size = (size_t)r->bucket_count * sizeof *r->buckets;
+    r->buckets = huge_memory_take(size);
     if (!r->buckets) {
         free(r);
         return NULL;
     }
-    madvise(r->buckets, size, MADV_HUGEPAGE);
-    memset(r->buckets, 0, size);
+    memset(r->buckets, 0, size); /* paid for now, not in a burst */
     return r;
 }
 
 void replay_free(struct replay *r)
 {
-    free(r->buckets);
+    huge_memory_give(r->buckets, (size_t)r->bucket_count * sizeof *r->buckets);
     free(r);
 }
 
@@ -71,7 +70,7 @@ static struct bucket *bucket_of(const struct replay *r, uint64_t fingerprint)
 
 void replay_prefetch(const struct replay *r, const uint8_t kid[COSE_KID_SIZE], const uint8_t cti[CTI_SIZE])
 {
-    __builtin_prefetch(bucket_of(r, fingerprint_of(r, kid, cti)), 1);
+    prefetch_to_write(bucket_of(r, fingerprint_of(r, kid, cti)));
 }
 
 static uint64_t place_of(uint64_t fingerprint, uint32_t point_index, uint32_t zone, uint64_t now_s)

@@ -6,6 +6,7 @@
 #include "keys/ed25519/self_test.h"
 #include "keys/ed25519/table_x4.h"
 #include "keys/ed25519/table_x8.h"
+#include "keys/huge_memory.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -147,7 +148,7 @@ static void build(const struct window_shape *shape, const struct curve_point *po
 static bool build_base(void)
 {
     choose_shapes(&state.tables);
-    state.tables.base = memory_map(state.tables.base_shape.bytes);
+    state.tables.base = huge_memory_take(state.tables.base_shape.bytes);
     if (!state.tables.base)
         return false;
     build(&state.tables.base_shape, &point_base, state.tables.base);
@@ -183,7 +184,7 @@ bool ed25519_start(enum ed25519_engine engine, char *error, size_t error_size)
 void ed25519_stop(void)
 {
     assert(atomic_load(&keys_prepared) == 0);
-    memory_unmap(state.tables.base, state.tables.base_shape.bytes);
+    huge_memory_give(state.tables.base, state.tables.base_shape.bytes);
     state.tables.base = NULL;
 }
 

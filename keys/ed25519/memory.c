@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#include "keys/huge_memory.h"
+
 #define SLAB_BYTES ((size_t)32 << 20)
 #define SLAB_SLOTS_MAX 512
 #define CACHE_LINE 64
@@ -28,28 +28,6 @@ static size_t round_up(size_t bytes, size_t unit)
     return (bytes + unit - 1) / unit * unit;
 }
 
-void *memory_map(size_t bytes)
-{
-    size_t wanted = round_up(bytes, HUGE_PAGE), reserved = wanted + HUGE_PAGE;
-    uint8_t *start = mmap(NULL, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (start == MAP_FAILED)
-        return NULL;
-    uint8_t *aligned = (uint8_t *)round_up((uintptr_t)start, HUGE_PAGE);
-    if (aligned > start)
-        munmap(start, (size_t)(aligned - start));
-    if (aligned + wanted < start + reserved)
-        munmap(aligned + wanted, (size_t)(start + reserved - (aligned + wanted)));
-    /* A wish: where the kernel has no huge pages, small ones do. */
-    (void)madvise(aligned, wanted, MADV_HUGEPAGE);
-    return aligned;
-}
-
-void memory_unmap(void *memory, size_t bytes)
-{
-    if (memory)
-        munmap(memory, round_up(bytes, HUGE_PAGE));
-}
-
 void memory_slots_configure(size_t slot_bytes)
 {
     pthread_mutex_lock(&lock);
@@ -66,7 +44,7 @@ static struct slab *slab_add(void)
     if (!slab)
         return NULL;
     slab->bytes = slots_per_slab * slot_size;
-    slab->slots = memory_map(slab->bytes);
+    slab->slots = huge_memory_take(slab->bytes);
     if (!slab->slots) {
         free(slab);
         return NULL;
@@ -111,7 +89,7 @@ void memory_slot_free(void *slot)
     slab->taken[index] = false;
     if (--slab->used == 0) {
         *link = slab->next;
-        memory_unmap(slab->slots, slab->bytes);
+        huge_memory_give(slab->slots, slab->bytes);
         free(slab);
     }
     pthread_mutex_unlock(&lock);

@@ -7,6 +7,7 @@
 #include "keys/ed25519/memory.h"
 #include "keys/ed25519/scalar_x8.h"
 #include "keys/ed25519/sha512_x8.h"
+#include "keys/huge_memory.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static void measure(struct verify_phases *out, const struct window_shape *shape,
 bool verify_phases_measure(struct verify_phases *out)
 {
     struct window_shape shape = window_shape(WIDTH);
-    struct niels_packed *table = memory_map(shape.bytes);
+    struct niels_packed *table = huge_memory_take(shape.bytes);
     if (!table)
         return false;
     table_build(&shape, &point_base, table);
@@ -109,7 +110,7 @@ bool verify_phases_measure(struct verify_phases *out)
         pointers[lane] = &checks[lane];
     }
     measure(out, &shape, table, pointers);
-    memory_unmap(table, shape.bytes);
+    huge_memory_give(table, shape.bytes);
     return true;
 }
 #else
