@@ -15,6 +15,9 @@ void answers_free(struct answers *answers);
 /* The fingerprint of the request's endpoint and datagram. */
 uint64_t answers_fingerprint(const struct answers *answers, const struct request *r);
 
+/* Fetches what answers_find will read, so that a burst waits for memory once and not for each of its requests. */
+void answers_prefetch(const struct answers *answers, uint64_t fingerprint);
+
 enum answer_state { ANSWER_NEW, ANSWER_PENDING, ANSWER_KEPT };
 /* Looks r->fingerprint up. Where it is kept, `answer` is a view of the message, valid until the next call. */
 enum answer_state answers_find(struct answers *answers, const struct request *r, uint64_t now_ns, struct bytes *answer);

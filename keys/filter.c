@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "keys/filter_format.h"
+#include "keys/prefetch.h"
 
 #define HUGE_PAGE (2u << 20)
 #define LOAD_BYTES (4u << 20)
@@ -170,7 +171,7 @@ void filter_prefetch(const struct filter *filter, const uint8_t key[SUBJECT_KEY_
     struct filter_places places = filter_places(shard, filter_mix(filter_key(key), shard->seed));
     const uint8_t *base = filter->fingerprints + shard->offset;
     for (unsigned i = 0; i < 3; i++)
-        __builtin_prefetch(base + places.at[i]);
+        prefetch(base + places.at[i]);
 }
 
 uint64_t filter_records(const struct filter *filter)

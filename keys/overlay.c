@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "keys/prefetch.h"
+
 /* Open addressing with linear probing over places of 8 bytes, at most half full. A place holds a tag of 32 bits of the
  * key, so that a probe for an absent subject rarely touches a record, and the number of the record plus one. */
 #define PLACES_MIN 1024
@@ -228,7 +230,7 @@ bool overlay_get(const struct overlay *overlay, const uint8_t key[SUBJECT_KEY_SI
 void overlay_prefetch(const struct overlay *overlay, const uint8_t key[SUBJECT_KEY_SIZE])
 {
     const struct places *places = atomic_load_explicit(&overlay->places, memory_order_acquire);
-    __builtin_prefetch(&places->place[start_of(key) & places->mask]);
+    prefetch(&places->place[start_of(key) & places->mask]);
 }
 
 uint64_t overlay_count(const struct overlay *overlay)
