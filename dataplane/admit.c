@@ -41,6 +41,16 @@ static uint32_t whole_seconds(uint64_t wait_ns)
     return (uint32_t)(wait_ns / 1000000000) + 1;
 }
 
+static struct bytes point_name(const struct point *point)
+{
+    return (struct bytes){(const uint8_t *)&point->id, sizeof point->id};
+}
+
+void admit_prefetch(const struct admit *a, const struct point *point)
+{
+    meter_prefetch(a->points, point_name(point));
+}
+
 enum reason admit_point(struct admit *a, const struct point *point, uint64_t now_ns, uint32_t *max_age_s)
 {
     struct meter_rate rate = a->options.point;
@@ -50,7 +60,7 @@ enum reason admit_point(struct admit *a, const struct point *point, uint64_t now
     if (point->burst)
         rate.burst = point->burst;
     *max_age_s = 0;
-    if (!meter_take(a->points, (struct bytes){(const uint8_t *)&point->id, sizeof point->id}, rate, now_ns, &wait_ns)) {
+    if (!meter_take(a->points, point_name(point), rate, now_ns, &wait_ns)) {
         *max_age_s = whole_seconds(wait_ns);
         return REASON_POINT_BUDGET;
     }

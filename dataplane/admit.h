@@ -29,6 +29,9 @@ struct admit;
 struct admit *admit_create(const struct admit_options *options);
 void admit_destroy(struct admit *admit);
 
+/* Fetches what admit_point will read. */
+void admit_prefetch(const struct admit *admit, const struct point *point);
+
 /* REASON_NONE, REASON_POINT_BUDGET or REASON_VENUE_BUDGET; with these, `*max_age_s` is when to come back, at least 1.
  */
 enum reason admit_point(struct admit *admit, const struct point *point, uint64_t now_ns, uint32_t *max_age_s);

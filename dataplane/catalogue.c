@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "keys/prefetch.h"
+
 #define SLOTS_AT_FIRST 16
 
 static const uint8_t *key_of(const struct catalogue *c, unsigned which, const struct catalogue_entry *entry)
@@ -18,6 +20,11 @@ static uint32_t home_of(const struct catalogue *c, unsigned which, const void *k
 static bool has_key(const struct catalogue *c, unsigned which, const struct catalogue_entry *entry)
 {
     return which == 0 || (which < c->key_count && key_of(c, which, entry)[0] != 0);
+}
+
+void catalogue_prefetch(const struct catalogue *c, unsigned which, const void *key)
+{
+    prefetch(&c->cells[which][home_of(c, which, key)]);
 }
 
 struct catalogue_entry *catalogue_find(const struct catalogue *c, unsigned which, const void *key)

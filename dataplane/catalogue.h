@@ -45,4 +45,6 @@ enum catalogue_result { CATALOGUE_OK, CATALOGUE_OUT_OF_MEMORY, CATALOGUE_KEY_TAK
 enum catalogue_result catalogue_put(struct catalogue *catalogue, struct catalogue_entry *entry);
 /* False where there is none. `key` has the first key's size. */
 bool catalogue_remove(struct catalogue *catalogue, const void *key);
+/* Fetches where catalogue_find begins. */
+void catalogue_prefetch(const struct catalogue *catalogue, unsigned which, const void *key);
 struct catalogue_entry *catalogue_find(const struct catalogue *catalogue, unsigned which, const void *key);

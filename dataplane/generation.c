@@ -98,12 +98,27 @@ const struct point *generation_point(const struct generation *g, uint32_t id, ui
     return point_found(catalogue_find(g->points, 0, &id), index);
 }
 
+/* Room for the second key of points. */
+struct address_key {
+    uint8_t bytes[POINT_ADDRESS_KEY_SIZE];
+};
+
+static struct address_key address_key(unsigned family, const uint8_t address[16])
+{
+    struct address_key key = {{(uint8_t)family}};
+    memcpy(key.bytes + 1, address, 16);
+    return key;
+}
+
+void generation_point_prefetch(const struct generation *g, unsigned family, const uint8_t address[16])
+{
+    catalogue_prefetch(g->points, 1, address_key(family, address).bytes);
+}
+
 const struct point *generation_point_at(const struct generation *g, unsigned family, const uint8_t address[16],
                                         uint32_t *index)
 {
-    uint8_t key[POINT_ADDRESS_KEY_SIZE] = {(uint8_t)family};
-    memcpy(key + 1, address, 16);
-    return point_found(catalogue_find(g->points, 1, key), index);
+    return point_found(catalogue_find(g->points, 1, address_key(family, address).bytes), index);
 }
 
 const struct status_list *generation_list(const struct generation *g, struct bytes uri)

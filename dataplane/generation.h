@@ -32,6 +32,8 @@ const struct issuer_entry *generation_key(const struct generation *g, const uint
 const struct point *generation_point(const struct generation *g, uint32_t id, uint32_t *index);
 const struct point *generation_point_at(const struct generation *g, unsigned family, const uint8_t address[16],
                                         uint32_t *index);
+/* Fetches where generation_point_at begins. */
+void generation_point_prefetch(const struct generation *g, unsigned family, const uint8_t address[16]);
 const struct status_list *generation_list(const struct generation *g, struct bytes uri);
 /* The rule set in force at `now_s`, or NULL. */
 const struct rule_set *generation_rules(const struct generation *g, uint64_t now_s);

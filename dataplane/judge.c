@@ -33,11 +33,15 @@ unsigned judge_credentials(struct judge *judge, struct request *requests[], unsi
     for (unsigned i = 0; i < n; i++) {
         struct request *r = requests[i];
         r->reason = times_check(r, judge->now_s, judge->skew_s);
-        if (r->reason == REASON_NONE)
-            r->reason = status_list_check(r, judge->generation, judge->now_s);
+        if (r->reason != REASON_NONE)
+            continue;
+        status_list_find(r, judge->generation);
         if (judge->replay && r->has_credential && r->credential.cti)
             replay_prefetch(judge->replay, r->credential.cose.kid, r->credential.cti);
     }
+    n = keep_open(requests, n);
+    for (unsigned i = 0; i < n; i++)
+        requests[i]->reason = status_list_check(requests[i], judge->now_s);
     return keep_open(requests, n);
 }
 

@@ -1,5 +1,6 @@
 #include "dataplane/meter.h"
 
+#include "keys/prefetch.h"
 #include "keys/secret_memory.h"
 
 #define BUCKET 8
@@ -64,6 +65,11 @@ static _Atomic uint64_t *find(struct bucket *bucket, uint64_t tag, uint64_t *val
     }
     *value = least_value;
     return least;
+}
+
+void meter_prefetch(const struct meters *m, struct bytes key)
+{
+    prefetch_to_write(&m->buckets[keyed_hash_of(&m->hash, key) & m->mask]);
 }
 
 bool meter_take(struct meters *m, struct bytes key, struct meter_rate rate, uint64_t now_ns, uint64_t *wait_ns)

@@ -26,6 +26,9 @@ struct meters;
 struct meters *meters_create(uint32_t keys);
 void meters_destroy(struct meters *meters);
 
+/* Fetches what meter_take will read. */
+void meter_prefetch(const struct meters *meters, struct bytes key);
+
 /* Takes one from the key's budget. True where it was there; else `*wait_ns` is when it will be. The same key is always
  * asked for with the same rate. */
 bool meter_take(struct meters *meters, struct bytes key, struct meter_rate rate, uint64_t now_ns, uint64_t *wait_ns);

@@ -70,6 +70,7 @@ struct request {
 
     /* Latest state. */
     const struct status_list *list;
+    uint8_t subject_key[SUBJECT_KEY_SIZE];
     struct subject_record subject;
     struct latest latest;
     struct sighting sighting; /* of the same code before, where it is remarkable */

@@ -32,8 +32,10 @@ struct verify_scratch {
  * influences another's result. n is at most BURST_MAX. */
 void verify_burst(struct verify_scratch *scratch, struct request *requests[], unsigned n);
 
-/* status.c: the status list, then, once the subject's record is known or known to be absent, the latest state. */
-enum reason status_list_check(struct request *r, const struct generation *g, uint64_t now_s);
+/* status.c: the status list, found for a whole burst and then read; then, once the subject's record is known or known
+ * to be absent, the latest state. */
+void status_list_find(struct request *r, const struct generation *g);
+enum reason status_list_check(struct request *r, uint64_t now_s);
 void status_conclude(struct request *r, uint64_t now_s);
 
 /* verdict.c: region, then rules. Sets `decision` whatever the end; `rules` may be NULL. Also gives the verdict, colour

@@ -1,14 +1,26 @@
 /* The latest state (design section 4, "Status list"): the list or the credential, whichever is fresher, and above both
  * a subject record that is newer. A revoked credential is refused whatever else is known. */
 #include "dataplane/stages.h"
+#include "keys/prefetch.h"
 
-enum reason status_list_check(struct request *r, const struct generation *g, uint64_t now_s)
+void status_list_find(struct request *r, const struct generation *g)
 {
     const struct credential *c = &r->credential;
     r->list = NULL;
     if (!r->has_credential || c->status_uri.length == 0)
+        return;
+    r->list = generation_list(g, c->status_uri);
+    if (r->list && c->status_index < r->list->entries)
+        prefetch(&r->list->bits[c->status_index >> 2]);
+}
+
+enum reason status_list_check(struct request *r, uint64_t now_s)
+{
+    const struct credential *c = &r->credential;
+    const struct status_list *list = r->list;
+    r->list = NULL;
+    if (!r->has_credential || c->status_uri.length == 0)
         return REASON_NONE;
-    const struct status_list *list = generation_list(g, c->status_uri);
     if (!list)
         return REASON_STATUS_LIST_UNKNOWN;
     if (!bytes_equal(c->issuer, bytes_of_text(list->issuer)))

@@ -39,10 +39,9 @@ bool worker_start_thread(struct worker *w)
     return lookup_start_thread(w->lookup) == 0;
 }
 
-/* Frame, source, message. REASON_NONE: a request that was not heard before, plain or protected. */
-static enum reason listen(struct worker *w, const struct net *net, struct request *r, uint64_t now_ns)
+/* Frame, source, message. REASON_NONE: a request, plain or protected. */
+static enum reason listen(struct worker *w, const struct net *net, struct request *r)
 {
-    struct bytes answer;
     r->point = NULL;
     r->noted = r->is_protected = r->trusted = false;
     r->fingerprint = 0;
@@ -55,6 +54,16 @@ static enum reason listen(struct worker *w, const struct net *net, struct reques
     if (why != REASON_NONE)
         return why;
     r->fingerprint = answers_fingerprint(w->answers, r);
+    answers_prefetch(w->answers, r->fingerprint);
+    if (r->trusted && w->judge.generation)
+        generation_point_prefetch(w->judge.generation, r->source.family, r->source.address);
+    return REASON_NONE;
+}
+
+/* REASON_NONE: it was not heard before. */
+static enum reason recall(struct worker *w, struct request *r, uint64_t now_ns)
+{
+    struct bytes answer;
     switch (answers_find(w->answers, r, now_ns, &answer)) {
     case ANSWER_NEW:
         return REASON_NONE;
@@ -139,8 +148,8 @@ static enum reason admit_error(struct worker *w, const struct request *r, enum r
     return admit_failure(w->admit, r->source.family, r->source.address, option.kid, why, now_ns);
 }
 
-/* Resource, point, budgets, request map: REASON_NONE where it is to be judged. */
-static enum reason understand(struct worker *w, struct request *r, uint64_t now_ns)
+/* Resource and point. */
+static enum reason locate(struct worker *w, struct request *r)
 {
     enum reason why = resource_check(&r->message);
     if (why == REASON_COAP_DISCOVERY)
@@ -149,7 +158,14 @@ static enum reason understand(struct worker *w, struct request *r, uint64_t now_
         return why;
     why = identify(w, r);
     if (why == REASON_NONE)
-        why = admit(w, r, now_ns);
+        admit_prefetch(w->admit, r->point);
+    return why;
+}
+
+/* Budgets and request map: REASON_NONE where it is to be judged. */
+static enum reason understand(struct worker *w, struct request *r, uint64_t now_ns)
+{
+    enum reason why = admit(w, r, now_ns);
     return why == REASON_NONE ? request_parse(r, r->message.payload) : why;
 }
 
@@ -158,9 +174,12 @@ static unsigned hear(struct worker *w, const struct net *net, struct request *op
 {
     struct request *to_unprotect[BURST_MAX];
     unsigned sealed = 0, opened = 0;
+    for (unsigned i = 0; i < n; i++)
+        w->requests[i].reason = listen(w, net, &w->requests[i]);
     for (unsigned i = 0; i < n; i++) {
         struct request *r = &w->requests[i];
-        r->reason = listen(w, net, r, now_ns);
+        if (r->reason == REASON_NONE)
+            r->reason = recall(w, r, now_ns);
         if (r->reason != REASON_NONE)
             continue;
         if (!coap_find(&r->message, COAP_OPTION_OSCORE)) {
@@ -173,6 +192,9 @@ static unsigned hear(struct worker *w, const struct net *net, struct request *op
         }
     }
     unprotect(w, to_unprotect, sealed, now_ns);
+    for (unsigned i = 0; i < n; i++)
+        if (w->requests[i].reason == REASON_NONE)
+            w->requests[i].reason = locate(w, &w->requests[i]);
     for (unsigned i = 0; i < n; i++) {
         struct request *r = &w->requests[i];
         if (r->reason == REASON_NONE)
@@ -208,16 +230,14 @@ static void conclude(struct worker *w, struct request *r, enum lookup_status sta
 static void look_up(struct worker *w, struct request *r, uint64_t now_ns)
 {
     struct subject_record record;
-    uint8_t key[SUBJECT_KEY_SIZE];
     uint64_t cookie;
     if (!r->has_credential) {
         judge_state(&w->judge, r, NULL);
         return;
     }
-    judge_subject_key(&w->judge, r, key);
     enum lookup_status status = LOOKUP_BUSY;
     if (park_room(w->park, &cookie))
-        status = lookup_start(w->lookup, &w->judge.generation->subjects, key, cookie, &record);
+        status = lookup_start(w->lookup, &w->judge.generation->subjects, r->subject_key, cookie, &record);
     if (status != LOOKUP_PENDING) {
         conclude(w, r, status, &record);
         return;
@@ -231,6 +251,12 @@ static void look_up(struct worker *w, struct request *r, uint64_t now_ns)
 static void judge(struct worker *w, struct request *open[], unsigned n, uint64_t now_ns)
 {
     n = judge_credentials(&w->judge, open, n);
+    for (unsigned i = 0; i < n; i++) {
+        if (!open[i]->has_credential)
+            continue;
+        judge_subject_key(&w->judge, open[i], open[i]->subject_key);
+        lookup_prefetch(&w->judge.generation->subjects, open[i]->subject_key);
+    }
     for (unsigned i = 0; i < n; i++)
         look_up(w, open[i], now_ns);
     lookup_submit(w->lookup);
