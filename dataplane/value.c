@@ -33,6 +33,8 @@ static bool is_text(const struct value *value)
 
 static bool same_text(const struct value *a, const struct value *b)
 {
+    if (a->kind == VALUE_TEXT && b->kind == VALUE_TEXT)
+        return bytes_equal(value_bytes(a), value_bytes(b));
     uint8_t room_a[VALUE_TEXT_ROOM], room_b[VALUE_TEXT_ROOM];
     struct bytes text_a, text_b;
     return value_text(a, room_a, &text_a) && value_text(b, room_b, &text_b) && bytes_equal(text_a, text_b);

@@ -18,11 +18,19 @@ uint64_t cbor_take_long_argument(struct cbor_reader *in, enum cbor_type type)
     size_t size = info >= 24 && info <= 27 ? (size_t)1 << (info - 24) : 0;
     if (size == 0 || left(in) < size)
         return cbor_fail(in);
-    uint64_t value = 0;
-    for (size_t i = 0; i < size; i++)
-        value = value << 8 | *in->next++;
-    static const uint64_t shorter_holds[] = {24, UINT64_C(1) << 8, UINT64_C(1) << 16, UINT64_C(1) << 32};
-    return value < shorter_holds[info - 24] ? cbor_fail(in) : value;
+    uint64_t value = 0, shorter_holds = 24;
+    if (size == 1) {
+        value = in->next[0];
+    } else if (size == 2) {
+        value = (uint64_t)in->next[0] << 8 | in->next[1];
+        shorter_holds = UINT64_C(1) << 8;
+    } else {
+        for (size_t i = 0; i < size; i++)
+            value = value << 8 | in->next[i];
+        shorter_holds = UINT64_C(1) << (4 * size);
+    }
+    in->next += size;
+    return value < shorter_holds ? cbor_fail(in) : value;
 }
 
 int64_t cbor_take_int(struct cbor_reader *in)
@@ -153,11 +161,16 @@ bool cbor_done(const struct cbor_reader *in)
 int64_t cbor_take_number_label(struct cbor_reader *in, struct cbor_labels *labels)
 {
     int64_t label = cbor_take_int(in);
-    if (in->failed || labels->number_count == CBOR_LABELS_MAX)
+    uint32_t count = labels->number_count;
+    if (in->failed || count == CBOR_LABELS_MAX)
         return (int64_t)cbor_fail(in);
-    for (uint32_t i = 0; i < labels->number_count; i++)
-        if (labels->numbers[i] == label)
-            return (int64_t)cbor_fail(in);
+    /* Most makers sort: what is above all before it is new. */
+    if (count == 0 || label > labels->highest)
+        labels->highest = label;
+    else
+        for (uint32_t i = 0; i < count; i++)
+            if (labels->numbers[i] == label)
+                return (int64_t)cbor_fail(in);
     labels->numbers[labels->number_count++] = label;
     return label;
 }
@@ -197,9 +210,12 @@ static void put_raw(struct cbor_writer *out, const void *data, size_t length)
 static void put_head(struct cbor_writer *out, enum cbor_type type, uint64_t argument)
 {
     uint8_t head[9] = {(uint8_t)(type << 5)};
+    if (argument < 24 && out->next < out->end && !out->failed) {
+        *out->next++ = (uint8_t)(head[0] | argument);
+        return;
+    }
     if (argument < 24) {
-        head[0] = (uint8_t)(head[0] | argument);
-        put_raw(out, head, 1);
+        out->failed = true;
         return;
     }
     unsigned power = argument < 1u << 8 ? 0 : argument < 1u << 16 ? 1 : argument < UINT64_C(1) << 32 ? 2 : 3;

@@ -105,6 +105,7 @@ bool cbor_done(const struct cbor_reader *in);
 struct cbor_labels {
     uint32_t number_count;
     uint32_t text_count;
+    int64_t highest; /* of the numbers */
     int64_t numbers[CBOR_LABELS_MAX];
     struct bytes texts[CBOR_LABELS_MAX];
 };

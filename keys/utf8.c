@@ -22,9 +22,26 @@ static unsigned sequence(uint8_t first, uint8_t *low, uint8_t *high)
     return first < 0xf0 ? 3 : 4;
 }
 
+/* How many bytes from the start are ASCII for certain: most text is, and eight of them are seen at once. */
+static size_t ascii_prefix(struct bytes text)
+{
+    size_t at = 0;
+    uint64_t eight;
+    for (; at + sizeof eight <= text.length; at += sizeof eight) {
+        memcpy(&eight, text.data + at, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return at;
+}
+
 bool utf8_valid(struct bytes text)
 {
-    for (size_t i = 0; i < text.length;) {
+    for (size_t i = ascii_prefix(text); i < text.length;) {
+        if (text.data[i] < 0x80) {
+            i++;
+            continue;
+        }
         uint8_t low, high;
         unsigned length = sequence(text.data[i], &low, &high);
         if (length == 0 || length > text.length - i)
