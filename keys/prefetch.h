@@ -1,8 +1,8 @@
 /* Fetching ahead what a burst will read, so that it waits for memory once and not for each of its members. */
 #pragma once
 
-/* gcc 12 takes a function that does nothing but prefetch for one without effect, and drops the calls of it as soon as it
- * sees its body; the empty statement is an effect. */
+/* gcc 12 takes a function that only prefetches for one without effect, and drops the calls of it as soon as it
+ * sees the body; the empty statement is an effect. */
 static inline void prefetch(const void *address)
 {
     __builtin_prefetch(address);
