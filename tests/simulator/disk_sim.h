@@ -16,6 +16,9 @@
 void disk_sim_create(uint64_t seed);
 void disk_sim_destroy(void);
 uint64_t disk_sim_random(uint64_t below);
+/* Has libsodium, from which a store draws its number and its secret, draw from the seed too: else no run would be the
+ * same again. */
+void disk_sim_seed_randombytes(void);
 
 /* Operations so far that touch files: where faults may strike. */
 uint64_t disk_sim_operations(void);

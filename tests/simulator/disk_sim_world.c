@@ -1,6 +1,7 @@
 #include "tests/simulator/disk_sim_world.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -306,4 +307,28 @@ void disk_sim_put(const char *name, const void *content, size_t size)
     image_write(&file->medium, 0, content, size);
     sim.steps[0] = sim.now;
     sim.step_count = 1;
+}
+
+static const char *chance_name(void)
+{
+    return "simulated";
+}
+
+static uint32_t chance(void)
+{
+    return (uint32_t)disk_sim_random(0);
+}
+
+static void chance_fill(void *room, size_t size)
+{
+    for (uint8_t *byte = room; size > 0; size--)
+        *byte++ = (uint8_t)disk_sim_random(0);
+}
+
+static struct randombytes_implementation chances = {
+    .implementation_name = chance_name, .random = chance, .buf = chance_fill};
+
+void disk_sim_seed_randombytes(void)
+{
+    randombytes_set_implementation(&chances);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -488,26 +487,6 @@ static void rot(void)
     check(true);
 }
 
-/* The store draws its number and its secret from libsodium: from the seed here, or no run would be the same again. */
-static const char *chance_name(void)
-{
-    return "simulated";
-}
-
-static uint32_t chance(void)
-{
-    return (uint32_t)disk_sim_random(0);
-}
-
-static void chance_fill(void *room, size_t size)
-{
-    for (uint8_t *byte = room; size > 0; size--)
-        *byte++ = (uint8_t)disk_sim_random(0);
-}
-
-static struct randombytes_implementation chances = {
-    .implementation_name = chance_name, .random = chance, .buf = chance_fill};
-
 static void run_seed(uint64_t seed)
 {
     memset(&run, 0, sizeof(run));
@@ -590,7 +569,7 @@ int main(int argc, char **argv)
         else
             first = value, count = 1;
     }
-    randombytes_set_implementation(&chances);
+    disk_sim_seed_randombytes();
     struct totals totals = {0};
     uint64_t good = 0, bad = 0;
     for (uint64_t at = 0; at < count; at += SEEDS_A_PROCESS) {
