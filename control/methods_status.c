@@ -317,19 +317,28 @@ static cJSON *get_entry(struct service *service, const struct json_place *params
     return result;
 }
 
+bool service_subject_key(const struct service *service, const struct json_place *params, uint8_t key[SUBJECT_KEY_SIZE],
+                         struct json_problems *problems)
+{
+    struct json_place issuer = json_member(params, "issuer"), subject = json_member(params, "subject");
+    const char *name, *hex;
+    uint8_t bytes[SUBJECT_SIZE];
+    json_text(&issuer, 1, CREDENTIAL_ISSUER_MAX, &name, problems);
+    if (json_text(&subject, 1, 64, &hex, problems) && !hex_decode(bytes_of_text(hex), bytes, sizeof bytes))
+        json_refuse(problems, &subject, "%d hexadecimal digits are wanted", 2 * SUBJECT_SIZE);
+    if (problems->refused > 0)
+        return false;
+    subject_key(store_identity(service->journal.subjects)->hash_key, bytes_of_text(name), bytes, key);
+    return true;
+}
+
 static cJSON *get_subject(struct service *service, const struct json_place *params, struct reply *reply)
 {
     static const char *const known[] = {"issuer", "subject", NULL};
-    struct json_place issuer = json_member(params, "issuer"), subject = json_member(params, "subject");
-    const char *name, *hex;
-    uint8_t bytes[SUBJECT_SIZE], key[SUBJECT_KEY_SIZE];
+    uint8_t key[SUBJECT_KEY_SIZE];
     json_known_members(params, known, &reply->problems);
-    json_text(&issuer, 1, CREDENTIAL_ISSUER_MAX, &name, &reply->problems);
-    if (json_text(&subject, 1, 64, &hex, &reply->problems) && !hex_decode(bytes_of_text(hex), bytes, sizeof bytes))
-        json_refuse(&reply->problems, &subject, "%d hexadecimal digits are wanted", 2 * SUBJECT_SIZE);
-    if (reply->problems.refused > 0)
+    if (!service_subject_key(service, params, key, &reply->problems))
         return NULL;
-    subject_key(store_identity(service->journal.subjects)->hash_key, bytes_of_text(name), bytes, key);
     struct subject_record record;
     switch (journal_subject(&service->journal, key, &record)) {
     case SUBJECT_FOUND:

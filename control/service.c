@@ -29,6 +29,7 @@ static const struct {
     {"rules.rollback", method_rules_rollback},
     {"rules.show", method_rules_show},
     {"status.get", method_status_get},
+    {"status.history", method_status_history},
     {"status.import_list", method_status_import_list},
     {"status.lists", method_status_lists},
     {"status.set_list", method_status_set_list},

@@ -33,8 +33,12 @@ service_method method_point_import, method_point_list, method_point_remove, meth
     method_point_revoke;
 service_method method_rules_apply, method_rules_show, method_rules_rollback;
 service_method method_status_set_list, method_status_set_subjects, method_status_get, method_status_lists,
-    method_status_import_list;
+    method_status_import_list, method_status_history;
 service_method method_info;
+
+/* The key of the subject that `issuer` and `subject` name. False where either is refused. */
+bool service_subject_key(const struct service *service, const struct json_place *params, uint8_t key[SUBJECT_KEY_SIZE],
+                         struct json_problems *problems);
 
 /* The answer to one line, or NULL where none is due (notifications). `line` has a zero byte behind. The caller frees it
  * with free. Changes are in force only after journal_commit, so nothing may be sent before. */

@@ -17,7 +17,7 @@
 struct set_options {
     const char *list, *value, *issuer, *subject, *colour, *since, *until, *arrival, *occupation, *socket;
     uint64_t index, reason, version, ttl, life;
-    bool has_index, has_reason, has_version, key_region, remove, json;
+    bool has_index, has_reason, has_version, key_region, remove, history, json;
 };
 
 static void add_text(cJSON *object, const char *name, const char *text)
@@ -130,6 +130,40 @@ static int set(int argc, char **argv)
     return print_result(result, o.json, code);
 }
 
+static void print_change(const cJSON *change)
+{
+    char since[TIME_TEXT_SIZE], until[TIME_TEXT_SIZE] = "";
+    const cJSON *end = cJSON_GetObjectItemCaseSensitive(change, "until");
+    time_to_text((uint64_t)cli_number(change, "since"), since);
+    if (end)
+        time_to_text((uint64_t)end->valuedouble, until);
+    bool removed = cJSON_GetObjectItemCaseSensitive(change, "removed");
+    printf("%10.0f  %.0f  %-7s", cli_number(change, "sequence"), cli_number(change, "version"),
+           removed ? "removed" : cli_text(change, "colour"));
+    if (!removed)
+        printf("  reason %-3.0f  since %s%s%s", cli_number(change, "reason"), since, end ? "  until " : "", until);
+    putchar('\n');
+}
+
+/* A line a change: the log's record, the change's version, the state. */
+static int get_history(const char *socket, cJSON *params, bool json)
+{
+    int code;
+    cJSON *result = cli_call_once(socket, "status.history", params, NULL, &code);
+    const cJSON *changes = cJSON_GetObjectItemCaseSensitive(result, "changes"), *change;
+    if (result && json) {
+        cli_print_json(result);
+    } else if (result) {
+        cJSON_ArrayForEach(change, changes) print_change(change);
+        const cJSON *in_force = cJSON_GetObjectItemCaseSensitive(result, "in_force");
+        if (cJSON_GetArraySize(changes) == 0)
+            printf("no change since record %.0f, the first in the log%s\n", cli_number(result, "since"),
+                   cJSON_IsNull(in_force) ? "; no record in the table" : "; the table has an earlier one");
+    }
+    cJSON_Delete(result);
+    return code;
+}
+
 static int get(int argc, char **argv)
 {
     struct set_options o = {0};
@@ -138,17 +172,21 @@ static int get(int argc, char **argv)
         {"index", CLI_UINT, "N", "entry of the list", &o.index, &o.has_index},
         {"issuer", CLI_TEXT, "NAME", "issuer of the subject", &o.issuer, NULL},
         {"subject", CLI_TEXT, "HEX", "16 bytes", &o.subject, NULL},
+        {"history", CLI_FLAG, NULL, "all changes of the subject that the log still holds", &o.history, NULL},
         CLI_SOCKET_OPTION(&o.socket),
         CLI_JSON_OPTION(&o.json),
     };
     const struct cli_usage usage = {
-        "chengmen status get [--list URI --index N | --issuer NAME --subject HEX]",
-        "Prints the state of one credential or subject; without either, the status lists and their ages.",
+        "chengmen status get [--list URI --index N | --issuer NAME --subject HEX [--history]]",
+        "Prints the state of one credential or subject; without either, the status lists and their ages. Changes are\n"
+        "in the history until they are folded into the table, which keeps the last one.",
         options,
         sizeof options / sizeof options[0],
         0,
         0};
     cli_parse(&usage, argc, argv, NULL);
+    if (o.history && (o.list || !o.subject))
+        cli_usage_error("--history is of a subject; usage: %s", usage.line);
     int code;
     if (!o.list && !o.subject) {
         cJSON *result = cli_call_once(o.socket, "status.lists", NULL, NULL, &code);
@@ -167,6 +205,8 @@ static int get(int argc, char **argv)
     add_number(params, "index", o.has_index, o.index);
     add_text(params, "issuer", o.issuer);
     add_text(params, "subject", o.subject);
+    if (o.history)
+        return get_history(o.socket, params, o.json);
     cJSON *result = cli_call_once(o.socket, "status.get", params, NULL, &code);
     return print_result(result, o.json, code);
 }

@@ -1,4 +1,5 @@
 """The latest state: status lists and subject records, in force by the next scan."""
+import json
 import os
 import time
 
@@ -119,3 +120,27 @@ def many(city):
     for who in people[::500]:
         expect_equal(ask(city, city.code(sub=who, now=past)).colour, "red", "colour")
     city.alive()
+
+
+@case("a subject's history: every change with its record, times, colour and reason, until the log is folded")
+def history(city):
+    who = os.urandom(16)
+    ids = ("--issuer", "CN-310000", "--subject", who.hex())
+    get = lambda *more: city.appliance.chengmen("status", "get", *ids, "--history", *more)
+    expect("no change since record" in get(), "a subject without a record")
+    set_subject(city, who, "yellow", "--reason", "7", "--since", "1583420400", "--until", "1583507000")
+    set_subject(city, who, "red", "--reason", "9", "--version", "12")  # older than what is in force
+    city.appliance.chengmen("status", "set", *ids, "--remove")
+    told = json.loads(get("--json"))
+    changes = told["changes"]
+    expect_equal([c.get("colour") for c in changes], ["yellow", "red", None], "colours")
+    expect_equal([c.get("reason") for c in changes], [7, 9, None], "reasons")
+    expect_equal((changes[0]["since"], changes[0]["until"], changes[1]["version"]), (1583420400, 1583507000, 12), "times")
+    expect(changes[0]["sequence"] < changes[1]["sequence"] < changes[2]["sequence"], "sequences")
+    expect_equal((changes[2]["removed"], told["in_force"]), (True, None), "removal")
+    lines = get().splitlines()
+    expect_equal(len(lines), 3, "lines")
+    expect("yellow" in lines[0] and "reason 7" in lines[0] and "2020-03-05T23:00:00+08:00" in lines[0], lines[0])
+    expect("removed" in lines[2], lines[2])
+    status, _, errors = city.appliance.command("status", "get", "--history", "--socket", city.appliance.socket)
+    expect(status == 2 and "--history" in errors, "usage")
