@@ -23,7 +23,7 @@ const char *status_token_error_text(enum status_token_error error)
         [STATUS_TOKEN_FORM] = "not a status list token",
         [STATUS_TOKEN_TYP] = "typ is not that of a status list token",
         [STATUS_TOKEN_ALGORITHM] = "signature algorithm not accepted",
-        [STATUS_TOKEN_BITS] = "not 2 bits an entry",
+        [STATUS_TOKEN_BITS] = "the list is not of 2 bits an entry, the one width that is taken",
         [STATUS_TOKEN_KEY] = "key is retired, not valid now, for another use or another issuer",
         [STATUS_TOKEN_SIGNATURE] = "signature does not verify",
         [STATUS_TOKEN_URI] = "sub is not the uri of the list",

@@ -1,6 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -28,8 +29,9 @@ static int make_keys(void **state)
 struct claims {
     const char *issuer, *uri, *typ_text;
     uint64_t typ, exp_s, iat_s, ttl_s, bits;
-    size_t list_bytes;  /* of the list before compression */
-    size_t extra_bytes; /* behind the compressed stream */
+    size_t list_bytes;   /* of the list before compression */
+    size_t extra_bytes;  /* behind the compressed stream */
+    struct bytes packed; /* the compressed stream itself, where it is given */
 };
 static const struct claims good = {.issuer = "CN-310000",
                                    .uri = URI,
@@ -42,6 +44,15 @@ static const struct claims good = {.issuer = "CN-310000",
 
 static void put_list(struct cbor_writer *out, const struct claims *claims)
 {
+    if (claims->packed.data) {
+        cbor_put_uint(out, 65533);
+        cbor_put_map(out, 2);
+        cbor_put_text(out, bytes_of_text("bits"));
+        cbor_put_uint(out, claims->bits);
+        cbor_put_text(out, bytes_of_text("lst"));
+        cbor_put_bytes(out, claims->packed);
+        return;
+    }
     uint8_t *plain = malloc(claims->list_bytes + 1);
     for (size_t i = 0; i < claims->list_bytes; i++)
         plain[i] = claims->list_bytes > BOMB_BYTES ? 0 : (uint8_t)(i * i >> 3);
@@ -226,6 +237,82 @@ static void no_flipped_bit_is_taken(void **state)
         assert_int_not_equal(import((struct bytes){token.data, length}, &list), STATUS_TOKEN_OK);
 }
 
+/* The draft's test vector of 2 bits (draft-ietf-oauth-status-list, "2-bit Status List"): 2^20 entries. */
+static const char vector[] =
+    "78daeddb310d00211000412ea1a04004fe5520ed357c28c81d3312b6df68bc65480000000000406e2101000000000000"
+    "0000000000000000000000000000000000000000000000000040795b0200000000000000000000000000000000000000"
+    "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    "0000000000000000000000000080f4ba0400000000000000000000000000406d764a0000000000000000000000000000"
+    "00000000000000e0922101000000000000000000000000000000000000fc131200000000000000000000000000000000"
+    "000000000000000000000000000000c0912e01000000000000000000000000000000000000c07d4b0200000000000000"
+    "0000000000000000a8614a0000000000000000000000406a1fcd60010c";
+
+static struct bytes vector_bytes(void)
+{
+    static uint8_t room[sizeof(vector) / 2];
+    for (size_t i = 0; i < sizeof(room); i++) {
+        const char digits[] = {vector[2 * i], vector[2 * i + 1], 0};
+        room[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+    return (struct bytes){room, sizeof(room)};
+}
+
+static void the_drafts_list_of_two_bits_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t index;
+        enum status_value value;
+    } set[] = {{0, 1},      {1993, 2},   {25460, 1},  {159495, 3}, {495669, 1}, {554353, 1},
+               {645645, 2}, {723232, 1}, {854545, 1}, {934534, 2}, {1000345, 3}};
+    struct claims claims = good;
+    struct status_list list;
+    claims.packed = vector_bytes();
+    assert_int_equal(import(make(&claims), &list), STATUS_TOKEN_OK);
+    assert_int_equal(list.entries, STATUS_LIST_ENTRIES_MAX);
+    size_t next = 0;
+    for (uint32_t i = 0; i < list.entries; i++) {
+        if (status_list_get(&list, i) == STATUS_VALID)
+            continue;
+        assert_true(next < sizeof(set) / sizeof(set[0]));
+        assert_int_equal(i, set[next].index);
+        assert_int_equal(status_list_get(&list, i), set[next++].value);
+    }
+    assert_int_equal(next, sizeof(set) / sizeof(set[0]));
+}
+
+/* The draft's other widths, and what is none: a list of such would be read as something else. */
+static void other_widths_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t widths[] = {0, 1, 3, 4, 8, 16};
+    struct claims claims = good;
+    struct status_list list;
+    claims.packed = vector_bytes();
+    for (size_t i = 0; i < sizeof(widths); i++) {
+        claims.bits = widths[i];
+        assert_int_equal(import(make(&claims), &list), STATUS_TOKEN_BITS);
+    }
+    assert_non_null(strstr(status_token_error_text(STATUS_TOKEN_BITS), "2 bits"));
+}
+
+/* COSE_Sign1's tag and CWT's may be there or not. */
+static void tags_are_free(void **state)
+{
+    (void)state;
+    static uint8_t room[2 * STATUS_TOKEN_SIZE_MAX];
+    struct status_list list;
+    struct bytes tagged = make(&good);
+    assert_int_equal(tagged.data[0], 0xd2);
+    assert_int_equal(import((struct bytes){tagged.data + 1, tagged.length - 1}, &list), STATUS_TOKEN_OK);
+    room[0] = 0xd8; /* a tag in a byte of its own */
+    room[1] = 61;
+    memcpy(room + 2, tagged.data, tagged.length);
+    assert_int_equal(import((struct bytes){room, tagged.length + 2}, &list), STATUS_TOKEN_OK);
+    room[1] = 60;
+    assert_int_equal(import((struct bytes){room, tagged.length + 2}, &list), STATUS_TOKEN_FORM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +320,9 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(the_key_must_fit),
         cmocka_unit_test(no_flipped_bit_is_taken),
+        cmocka_unit_test(the_drafts_list_of_two_bits_is_read),
+        cmocka_unit_test(other_widths_are_refused),
+        cmocka_unit_test(tags_are_free),
     };
     return cmocka_run_group_tests(tests, make_keys, NULL);
 }
