@@ -6,6 +6,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dataplane/clock.h"
+
 /* Changes since the last fold that fit memory: about 100 bytes each. */
 #define OVERLAY_RECORDS_MAX (UINT64_C(1) << 26)
 /* A fold is due from so many subject changes on, or where so many segments (of 64 MiB) hold nothing that is in force:
@@ -14,6 +16,7 @@
 #define FOLD_RECORDS (UINT64_C(1) << 20)
 #define FOLD_SEGMENTS 16
 #define LOOKUP_DEPTH 4
+#define RESERVE_PAUSE_NS UINT64_C(1000000000)
 
 static enum state_error apply(struct journal *journal, const struct log_record *record)
 {
@@ -148,6 +151,17 @@ bool journal_commit(struct journal *journal, char *error, size_t error_size)
     journal->waiting = false;
     wake_dataplane(journal);
     return true;
+}
+
+void journal_reserve(struct journal *journal)
+{
+    struct log_writer_info log;
+    log_writer_info(journal->log, &log);
+    uint64_t now_ns = clock_monotonic_ns();
+    if (!log.space_low || now_ns - journal->reserve_tried_ns < RESERVE_PAUSE_NS)
+        return;
+    journal->reserve_tried_ns = now_ns;
+    log_writer_reserve(journal->log);
 }
 
 bool journal_folding(struct journal *journal)

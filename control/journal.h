@@ -14,8 +14,9 @@ struct journal {
     struct log_state *live; /* what of the log is in force: the rest is what a fold would free */
     struct fold *fold;      /* under way, or NULL */
     char store[256];
-    int wake;            /* datagram socket */
-    bool waiting;        /* appended and not committed */
+    int wake;     /* datagram socket */
+    bool waiting; /* appended and not committed */
+    uint64_t reserve_tried_ns;
     uint64_t fold_after; /* the next fold is due only when the log is beyond this sequence */
 };
 
@@ -35,6 +36,9 @@ bool journal_commit(struct journal *journal, char *error, size_t error_size);
  * fails changes nothing: `error` gets one line then, else it is empty, and the next is tried after more changes. */
 bool journal_folding(struct journal *journal);
 void journal_fold_step(struct journal *journal, char *error, size_t error_size);
+
+/* Where disk space for the log is short, looks again, once a second, whether there is enough now. */
+void journal_reserve(struct journal *journal);
 
 /* The latest record of a subject. */
 enum subject_found journal_subject(struct journal *journal, const uint8_t key[SUBJECT_KEY_SIZE],

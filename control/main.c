@@ -110,6 +110,7 @@ static int serve(struct daemon *d, char *error, size_t error_size)
         if (!journal_commit(&d->service.journal, error, error_size))
             return 1;
         server_send(d->server);
+        journal_reserve(&d->service.journal);
         if (d->http)
             http_run(d->http);
         if (journal_folding(&d->service.journal)) {
