@@ -1,12 +1,12 @@
 #include "control/privileges.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "dataplane/privilege.h"
 
 /* Makes the last directory of a path and gives it to the user; one that stands already is left as it is. */
 static bool make_directory(const char *path, const struct passwd *user, char *error, size_t error_size)
@@ -15,15 +15,6 @@ static bool make_directory(const char *path, const struct passwd *user, char *er
     if ((!made && errno == EEXIST) || (made && (!user || chown(path, user->pw_uid, user->pw_gid) == 0)))
         return true;
     snprintf(error, error_size, "%s: %s", path, strerror(errno));
-    return false;
-}
-
-static bool become(const struct passwd *user, char *error, size_t error_size)
-{
-    /* setuid from root to another user clears every capability set. */
-    if (setgroups(0, NULL) == 0 && setgid(user->pw_gid) == 0 && setuid(user->pw_uid) == 0 && setuid(0) != 0)
-        return true;
-    snprintf(error, error_size, "cannot become %s: %s", user->pw_name, strerror(errno));
     return false;
 }
 
@@ -45,6 +36,7 @@ bool privileges_drop(const struct operator_config *config, char *error, size_t e
     }
     if (!make_directory(config->store, user, error, error_size))
         return false;
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    return !user || become(user, error, error_size);
+    if (user && (!privilege_change_user(name, error, error_size) || !privilege_drop_capabilities(error, error_size)))
+        return false;
+    return privilege_confine_process(error, error_size);
 }

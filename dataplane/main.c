@@ -285,6 +285,8 @@ static int run(struct dataplane *d)
     if (!make_workers(d, error, sizeof error))
         return fail("start", error);
     telemetry_start(d->workers, d->config.worker_count, d->follower);
+    if (!telemetry_share(d->config.user, error, sizeof error))
+        return fail("telemetry", error);
     if (!privilege_change_user(d->config.user, error, sizeof error) || !privilege_confine_process(error, sizeof error))
         return fail("privileges", error);
     for (uint32_t i = 0; i < d->config.worker_count; i++)

@@ -1,7 +1,14 @@
 #include "dataplane/telemetry.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <rte_eal.h>
 #include <rte_telemetry.h>
 #include <rte_version.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "dataplane/port_dpdk.h"
 #include "keys/ed25519/ed25519.h"
@@ -90,4 +97,36 @@ void telemetry_start(struct worker *const workers[], unsigned worker_count, stru
     rte_telemetry_register_cmd("/chengmen/counters", counters_handler, "Frames by the reason they ended with.");
     rte_telemetry_register_cmd("/chengmen/verdicts", verdicts_handler, "Verdicts given.");
     rte_telemetry_register_cmd("/chengmen/info", info_handler, "Engine, generation, store and buffers.");
+}
+
+/* Search permission alone: what else lies there stays as closed as it is. */
+static bool open_parent(const char *directory)
+{
+    char parent[PATH_MAX];
+    struct stat status;
+    snprintf(parent, sizeof parent, "%s", directory);
+    char *slash = strrchr(parent, '/');
+    if (!slash || slash == parent)
+        return true;
+    *slash = '\0';
+    return stat(parent, &status) == 0 && chmod(parent, (status.st_mode & 07777) | S_IXGRP | S_IXOTH) == 0;
+}
+
+bool telemetry_share(const char *user, char *error, size_t error_size)
+{
+    const char *directory = rte_eal_get_runtime_dir();
+    char path[PATH_MAX];
+    if (user[0] == 0)
+        return true;
+    const struct passwd *entry = getpwnam(user);
+    if (!entry) {
+        snprintf(error, error_size, "no user %s", user);
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/dpdk_telemetry.v2", directory);
+    if (open_parent(directory) && chown(directory, (uid_t)-1, entry->pw_gid) == 0 && chmod(directory, 0710) == 0 &&
+        chown(path, (uid_t)-1, entry->pw_gid) == 0 && chmod(path, 0770) == 0)
+        return true;
+    snprintf(error, error_size, "%s: %s", path, strerror(errno));
+    return false;
 }

@@ -1,12 +1,14 @@
 """Only known points are heard, in secret: OSCORE on the wire, from an implementation of its own."""
 import json
 import os
+import pwd
 import subprocess
 import time
 
 from appliance import until
 from cases_capture import capture, tshark
 from check import case, expect, expect_equal
+from city import DATAPLANE
 from formats import ACK, OSCORE, Answer, Message, request, text_of
 from oscore_point import ECHO, Context
 
@@ -280,3 +282,31 @@ def confined(city):
     expect(workers, f"no worker among the threads {sorted(threads)}")
     expect(all(seen == ("", 2, "1") for seen in workers), f"workers: {workers}")
     expect(all(seen[1] >= 1 for seen in threads.values()), f"threads without a filter: {threads}")
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return dict(row.rstrip("\n").split(":\t", 1) for row in file if ":\t" in row)
+
+
+@case("both daemons become their user: no capability, a filter, and control still hears the dataplane")
+def other_user(city):
+    nobody = pwd.getpwnam("nobody")
+    a = city.make("users", {**DATAPLANE, "ports": ["net_tap0,iface=cm-users"], "user": "nobody"}, {"user": "nobody"})
+    settings = json.load(open(a.config, encoding="utf-8"))
+    settings["control"]["telemetry"] = os.path.join(a.runtime, "dpdk", a.name, "dpdk_telemetry.v2")
+    a.write(a.config, settings)
+    os.chown(a.directory, nobody.pw_uid, nobody.pw_gid)
+    os.chmod(a.runtime, 0o711)
+    try:
+        a.start_control()
+        a.start_dataplane()
+        for daemon in (a.control, a.dataplane):
+            status = status_of(daemon.process.pid)
+            expect_equal(status["Uid"].split(), [str(nobody.pw_uid)] * 4, f"users of {daemon.name}")
+            expect_equal([int(status[which], 16) for which in ("CapPrm", "CapEff")], [0, 0],
+                         f"capabilities of {daemon.name}")
+            expect_equal((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), f"filter of {daemon.name}")
+        until(lambda: json.loads(a.chengmen("info", "--json"))["dataplane"]["reachable"], 10, "control hears the dataplane")
+    finally:
+        a.stop()
