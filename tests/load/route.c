@@ -60,8 +60,15 @@ int route_open(const struct route *route, uint32_t points, struct load_port **po
         return EXIT_USAGE;
     }
     if (!load_environment_start(route->cores ? route->cores : "0@(0,1),1@1", devices, 1, MEMORY_MB, error,
-                                sizeof error) ||
-        (*port = load_port_open(route->device, 1, error, sizeof error)) == NULL) {
+                                sizeof error)) {
+        complain("%s", error);
+        return EXIT_UNREACHABLE;
+    }
+    if (load_core_count() != 1) {
+        complain("--cores %s: main's core and one for the generator are wanted, such as 0@0,1@1", route->cores);
+        return EXIT_USAGE;
+    }
+    if ((*port = load_port_open(route->device, 1, error, sizeof error)) == NULL) {
         complain("%s", error);
         return EXIT_UNREACHABLE;
     }

@@ -157,6 +157,8 @@ def refusals(city):
             (["run", "constant", "--to", "10.0.0.1:0", "--port", port], 2, "1 to 65535"),
             (["run", "constant", "--to", "fd00::1", "--port", port], 2, "IPv4"),
             (["run", "constant", "--to", TARGET], 2, "--port"),
+            (["run", "constant", "--to", TARGET, "--port", "net_null0", "--cores", "0@0,1@0,2@1"], 2, "--cores"),
+            (["run", "constant", "--to", TARGET, "--port", "net_null0", "--cores", "0@0"], 2, "--cores"),
             (["run", "storm", "--to", TARGET, "--port", port, "--seconds", "3"], 2, "--seconds"),
             (["run", "constant", "--to", TARGET, "--port", "net_none0"], 3, "net_none0"),
             (["run", "constant", "--to", TARGET, "--port", port], 3, "net_memif0"),
