@@ -4,29 +4,39 @@
 
 #include <stdlib.h>
 
-/* One signature before its additions: the digits of S and h. */
+/* One signature before its additions: what is to be added or subtracted. */
 struct work {
-    uint64_t base_digits[4], key_digits[4];
+    unsigned count;
+    struct {
+        const struct niels_packed *entry;
+        bool subtract;
+    } steps[2 * TABLE_WINDOWS_MAX];
 };
 
-/* The entry of a digit; digit 0 has one too. */
-static const struct niels_packed *entry_of(const struct window_shape *shape, const struct niels_packed *table,
-                                           unsigned window, int digit)
-{
-    return &table[(size_t)window * shape->stride + (unsigned)abs(digit)];
-}
+/* Entries, of two cache lines each, are asked into the second-level cache as soon as they are known: there, many
+ * requests may be under way. Into the first-level cache they are asked this many additions ahead. */
+#define FETCH_NEAR 2
+#define LEVEL_2 2
+#define LEVEL_1 3
+#define FETCH(entry_, level)                                                                                           \
+    do {                                                                                                               \
+        __builtin_prefetch((entry_), 0, level);                                                                        \
+        __builtin_prefetch(&(entry_)->t2d[3], 0, level);                                                               \
+    } while (0)
 
-/* Asks for the entries of all digits, of two cache lines each, into the second-level cache: there, many requests may be
- * under way. Inlined, because gcc 12 takes a function of nothing but prefetches for one without effect and drops the
- * call. */
-static inline __attribute__((always_inline)) void fetch(const struct window_shape *shape,
-                                                        const struct niels_packed *table, const uint64_t digits[4])
+static void append(struct work *work, const struct window_shape *shape, const struct niels_packed *table,
+                   const struct scalar *k)
 {
-    enum { LOW_LOCALITY = 2 };
+    uint64_t digits[4];
+    table_recode(shape, k, digits);
     for (unsigned i = 0; i < shape->windows; i++) {
-        const struct niels_packed *entry = entry_of(shape, table, i, table_digit(shape, digits, i));
-        __builtin_prefetch(entry, 0, LOW_LOCALITY);
-        __builtin_prefetch(&entry->t2d[3], 0, LOW_LOCALITY);
+        int digit = table_digit(shape, digits, i);
+        if (digit == 0)
+            continue;
+        const struct niels_packed *entry = &table[(size_t)i * shape->stride + (unsigned)abs(digit)];
+        FETCH(entry, LEVEL_2);
+        work->steps[work->count].entry = entry;
+        work->steps[work->count++].subtract = digit < 0;
     }
 }
 
@@ -37,22 +47,21 @@ static void prepare(const struct tables *tables, const struct ed25519_check *che
     sha512_challenge(check->signature, check->key->public_key, check->message, check->length, digest);
     h = scalar_reduce(digest);
     scalar_from_bytes(check->signature + 32, &s);
-    table_recode(&tables->base_shape, &s, work->base_digits);
-    table_recode(&tables->key_shape, &h, work->key_digits);
-    fetch(&tables->base_shape, tables->base, work->base_digits);
-    fetch(&tables->key_shape, check->key->table, work->key_digits);
+    work->count = 0;
+    append(work, &tables->base_shape, tables->base, &s);
+    append(work, &tables->key_shape, check->key->table, &h);
 }
 
-static void add_multiple(struct curve_point *sum, const struct window_shape *shape, const struct niels_packed *table,
-                         const uint64_t digits[4])
+static struct curve_point add_up(const struct work *work)
 {
-    for (unsigned i = 0; i < shape->windows; i++) {
-        int digit = table_digit(shape, digits, i);
-        if (digit == 0)
-            continue;
-        struct niels entry = niels_unpack(entry_of(shape, table, i, digit));
-        point_add_niels(sum, &entry, digit < 0);
+    struct curve_point sum = point_identity();
+    for (unsigned i = 0; i < work->count; i++) {
+        if (i + FETCH_NEAR < work->count)
+            FETCH(work->steps[i + FETCH_NEAR].entry, LEVEL_1);
+        struct niels entry = niels_unpack(work->steps[i].entry);
+        point_add_niels(&sum, &entry, work->steps[i].subtract);
     }
+    return sum;
 }
 
 void verify_portable(const struct tables *tables, const struct ed25519_check *const checks[], bool valid[], unsigned n)
@@ -60,16 +69,13 @@ void verify_portable(const struct tables *tables, const struct ed25519_check *co
     static_assert(ED25519_BURST_MAX <= POINT_SHARED_MAX, "a burst shares one inversion");
     struct curve_point sums[ED25519_BURST_MAX];
     uint8_t encodings[ED25519_BURST_MAX][32];
-    struct work now, next;
-    prepare(tables, checks[0], &next);
+    struct work works[2];
+    prepare(tables, checks[0], &works[0]);
     for (unsigned i = 0; i < n; i++) {
-        now = next;
         /* While this one is added up, the entries of the next are under way. */
         if (i + 1 < n)
-            prepare(tables, checks[i + 1], &next);
-        sums[i] = point_identity();
-        add_multiple(&sums[i], &tables->base_shape, tables->base, now.base_digits);
-        add_multiple(&sums[i], &tables->key_shape, checks[i]->key->table, now.key_digits);
+            prepare(tables, checks[i + 1], &works[(i + 1) % 2]);
+        sums[i] = add_up(&works[i % 2]);
     }
     point_encode_burst(sums, encodings, n);
     for (unsigned i = 0; i < n; i++)
