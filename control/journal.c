@@ -192,7 +192,13 @@ static void read_tables(struct journal *journal)
     follow_table(journal);
 }
 
-void journal_fold_step(struct journal *journal, char *error, size_t error_size)
+int journal_fold_wait_ms(const struct journal *journal)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    return now_ns < journal->fold_next_ns ? (int)((journal->fold_next_ns - now_ns + 999999) / 1000000) : 0;
+}
+
+static void fold_piece(struct journal *journal, char *error, size_t error_size)
 {
     enum fold_status status = FOLD_MORE;
     struct log_writer_info log;
@@ -219,6 +225,14 @@ void journal_fold_step(struct journal *journal, char *error, size_t error_size)
     } else {
         journal->fold_after += FOLD_RECORDS;
     }
+}
+
+void journal_fold_step(struct journal *journal, char *error, size_t error_size)
+{
+    uint64_t start_ns = clock_monotonic_ns();
+    fold_piece(journal, error, error_size);
+    uint64_t end_ns = clock_monotonic_ns();
+    journal->fold_next_ns = end_ns + (end_ns - start_ns);
 }
 
 enum subject_found journal_subject(struct journal *journal, const uint8_t key[SUBJECT_KEY_SIZE],

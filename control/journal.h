@@ -17,7 +17,8 @@ struct journal {
     int wake;     /* datagram socket */
     bool waiting; /* appended and not committed */
     uint64_t reserve_tried_ns;
-    uint64_t fold_after; /* the next fold is due only when the log is beyond this sequence */
+    uint64_t fold_next_ns; /* when folding may go on */
+    uint64_t fold_after;   /* the next fold is due only when the log is beyond this sequence */
 };
 
 /* Opens the store (creating it where it is missing) and replays its log. `error` gets one line. */
@@ -35,6 +36,9 @@ bool journal_commit(struct journal *journal, char *error, size_t error_size);
 /* Whether a fold is under way or due, and then a bounded piece of its work, to be called between turns. A fold that
  * fails changes nothing: `error` gets one line then, else it is empty, and the next is tried after more changes. */
 bool journal_folding(struct journal *journal);
+/* Milliseconds until the next piece may be done: folding rests as long as it works, so that changes, and lookups on the
+ * same disk, come through. */
+int journal_fold_wait_ms(const struct journal *journal);
 void journal_fold_step(struct journal *journal, char *error, size_t error_size);
 
 /* Where disk space for the log is short, looks again, once a second, whether there is enough now. */

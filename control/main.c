@@ -84,11 +84,11 @@ struct daemon {
     int signals;
 };
 
-/* How long poll may wait: not at all while there is folding to do, which goes on between turns. */
+/* How long poll may wait: while there is folding to do, which goes on between turns, until its next piece. */
 static int wait_ms(struct daemon *d)
 {
     if (journal_folding(&d->service.journal))
-        return 0;
+        return journal_fold_wait_ms(&d->service.journal);
     return d->http ? http_wait_ms(d->http) : -1;
 }
 
@@ -113,7 +113,7 @@ static int serve(struct daemon *d, char *error, size_t error_size)
         journal_reserve(&d->service.journal);
         if (d->http)
             http_run(d->http);
-        if (journal_folding(&d->service.journal)) {
+        if (journal_folding(&d->service.journal) && journal_fold_wait_ms(&d->service.journal) == 0) {
             journal_fold_step(&d->service.journal, error, error_size);
             if (error[0])
                 fprintf(stderr, "chengmen-control: folding: %s\n", error);

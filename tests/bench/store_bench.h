@@ -18,7 +18,7 @@ struct bench_results {
     double absent_lookup_ns, filter_bits, false_positive_rate, growth_1m_100m;
     double load_vs_fio, load_s, start_s, bytes_per_record;
     double single_vs_fio, single_per_s, group_gain, batch_per_s;
-    double in_force_ms_p999, fold_latency_factor;
+    double in_force_ms_p999, fold_latency_factor, requests_lost;
 };
 
 static inline double bench_now_s(void)

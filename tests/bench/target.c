@@ -108,6 +108,18 @@ void target_follow(struct target *target)
         ;
 }
 
+bool target_follow_step(struct target *target)
+{
+    return follower_step(target->follower);
+}
+
+uint64_t target_sequence(struct target *target)
+{
+    struct follower_state state;
+    follower_state(target->follower, &state);
+    return state.sequence;
+}
+
 static bool store_read(struct target *target, char *error, size_t error_size)
 {
     struct follower_state state;

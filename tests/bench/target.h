@@ -26,4 +26,7 @@ struct target *target_start(const struct target_options *options, char *error, s
 const uint8_t *target_mac(const struct target *target);
 /* Reads the store on; for the store thread's periodic work. */
 void target_follow(struct target *target);
+/* One step of it; true while there is more. And the log's last record that is in force at the worker. */
+bool target_follow_step(struct target *target);
+uint64_t target_sequence(struct target *target);
 void target_stop(struct target *target);
