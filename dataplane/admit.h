@@ -41,3 +41,19 @@ enum reason admit_point(struct admit *admit, const struct point *point, uint64_t
  * by /24, IPv6 by /56. */
 enum reason admit_failure(struct admit *admit, unsigned family, const uint8_t *address, struct bytes kid,
                           enum reason why, uint64_t now_ns);
+
+/* A plain request from a trusted prefix ended in an error. Where these are more than a tenth of the budget of all
+ * failures, somebody sends under addresses of the prefix: then, until ADMIT_ATTACK_NS have passed without that, a plain
+ * request is heard only from a source that receives what is sent to it (RFC 9175 section 2.3), which it shows by the
+ * Echo that it was sent, once in ADMIT_VALID_NS. */
+#define ADMIT_ATTACK_NS UINT64_C(2000000000)
+#define ADMIT_VALID_NS UINT64_C(600000000000)
+#define ADMIT_ECHO_SIZE 8
+void admit_trusted_failure(struct admit *admit, uint64_t now_ns);
+/* REASON_NONE, or REASON_SOURCE_ECHO with the value to ask for. `echo` is what the request brought; may be empty. */
+enum reason admit_source(struct admit *admit, unsigned family, const uint8_t *address, struct bytes echo,
+                         uint64_t now_ns, uint8_t wanted[ADMIT_ECHO_SIZE]);
+
+/* Whether a challenge under OSCORE may be sent to this source and kid: a request that is sent again and again, by whom
+ * ever, must not use up the numbers that challenges are made with. */
+bool admit_challenge(struct admit *admit, unsigned family, const uint8_t *address, struct bytes kid, uint64_t now_ns);

@@ -101,3 +101,19 @@ bool meter_take(struct meters *m, struct bytes key, struct meter_rate rate, uint
     *wait_ns = interval * METER_TICK_NS;
     return false;
 }
+
+void meter_mark(struct meters *m, struct bytes key, uint64_t until_ns)
+{
+    uint64_t hash = keyed_hash_of(&m->hash, key), tag = hash >> TICK_BITS, value;
+    _Atomic uint64_t *entry = find(&m->buckets[hash & m->mask], tag, &value);
+    /* Where another worker was here first, its mark is as good or the key is marked the next time. */
+    atomic_compare_exchange_strong_explicit(entry, &value, tag << TICK_BITS | (until_ns / METER_TICK_NS & TICK_MASK),
+                                            memory_order_relaxed, memory_order_relaxed);
+}
+
+bool meter_marked(struct meters *m, struct bytes key, uint64_t now_ns)
+{
+    uint64_t hash = keyed_hash_of(&m->hash, key), tag = hash >> TICK_BITS, value;
+    find(&m->buckets[hash & m->mask], tag, &value);
+    return value && value >> TICK_BITS == tag && (value & TICK_MASK) > now_ns / METER_TICK_NS;
+}

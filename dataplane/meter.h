@@ -32,3 +32,7 @@ void meter_prefetch(const struct meters *meters, struct bytes key);
 /* Takes one from the key's budget. True where it was there; else `*wait_ns` is when it will be. The same key is always
  * asked for with the same rate. */
 bool meter_take(struct meters *meters, struct bytes key, struct meter_rate rate, uint64_t now_ns, uint64_t *wait_ns);
+
+/* A table may hold marks instead of budgets: a key is marked until a time, and forgotten after it. */
+void meter_mark(struct meters *meters, struct bytes key, uint64_t until_ns);
+bool meter_marked(struct meters *meters, struct bytes key, uint64_t now_ns);

@@ -121,6 +121,8 @@ static void put_content(struct coap_writer *out, const struct request *r, const 
         coap_put_option_uint(out, COAP_OPTION_MAX_AGE, terms->max_age_s);
     if (r->reason == REASON_OSCORE_ECHO)
         coap_put_option(out, COAP_OPTION_ECHO, (struct bytes){r->oscore.echo, OSCORE_ECHO_SIZE});
+    if (r->reason == REASON_SOURCE_ECHO)
+        coap_put_option(out, COAP_OPTION_ECHO, (struct bytes){r->echo, sizeof r->echo});
     coap_put_payload(out, payload);
 }
 
@@ -144,7 +146,7 @@ size_t reply_write(struct request *r, const struct reply_terms *terms)
     size_t length = coap_written(&out);
     assert(length > 0);
     /* A source that nobody vouches for never gets more than it sent: it may be forged. */
-    return length > asked && !r->trusted ? bare : length;
+    return length > asked && (!r->trusted || r->reason == REASON_SOURCE_ECHO) ? bare : length;
 }
 
 size_t reply_plaintext_write(const struct request *r, const struct reply_terms *terms, uint8_t *room, size_t size)

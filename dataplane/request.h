@@ -52,7 +52,8 @@ struct request {
     /* Point. */
     const struct point *point;
     uint32_t point_index;
-    uint32_t max_age_s; /* when to come back, where its budget is spent; else 0 */
+    uint32_t max_age_s;             /* when to come back, where its budget is spent; else 0 */
+    uint8_t echo[OSCORE_ECHO_SIZE]; /* SOURCE_ECHO: what is asked for */
 
     /* Request map (design section 4). */
     uint64_t id;

@@ -83,6 +83,13 @@ static void note(struct worker *w, struct request *r, uint64_t now_ns)
     r->noted = true;
 }
 
+static bool may_challenge(struct worker *w, const struct request *r, uint64_t now_ns)
+{
+    struct oscore_option option = {0};
+    oscore_option_read(coap_find(&r->outer, COAP_OPTION_OSCORE)->value, &option);
+    return admit_challenge(w->admit, r->source.family, r->source.address, option.kid, now_ns);
+}
+
 /* The requests of a burst that came with an OSCORE option: from here on `message` is the inner one. */
 static void unprotect(struct worker *w, struct request *requests[], unsigned n, uint64_t now_ns)
 {
@@ -99,6 +106,10 @@ static void unprotect(struct worker *w, struct request *requests[], unsigned n, 
         struct request *r = requests[i];
         r->reason = r->oscore.reason;
         r->is_protected = r->oscore.is_protected;
+        if (r->reason == REASON_OSCORE_ECHO && !may_challenge(w, r, now_ns)) {
+            r->reason = REASON_SOURCE_BUDGET;
+            r->is_protected = false;
+        }
         if (r->is_protected) {
             r->message = r->oscore.inner;
             note(w, r, now_ns);
@@ -122,6 +133,16 @@ static enum reason identify(struct worker *w, struct request *r)
     return r->point ? REASON_NONE : REASON_POINT_UNKNOWN;
 }
 
+/* Under attack a plain request must show that its address is its own, before it costs the point's budget. */
+static enum reason validate(struct worker *w, struct request *r, uint64_t now_ns)
+{
+    const struct coap_option *echo = coap_find(&r->message, COAP_OPTION_ECHO);
+    if (r->is_protected || !r->trusted)
+        return REASON_NONE;
+    return admit_source(w->admit, r->source.family, r->source.address, echo ? echo->value : (struct bytes){NULL, 0},
+                        now_ns, r->echo);
+}
+
 /* The budgets of a known point, then the worker's own: what is shed is shed before anything dear is done for it. */
 static enum reason admit(struct worker *w, struct request *r, uint64_t now_ns)
 {
@@ -139,8 +160,13 @@ static enum reason admit(struct worker *w, struct request *r, uint64_t now_ns)
 static enum reason admit_error(struct worker *w, const struct request *r, enum reason why, uint64_t now_ns)
 {
     enum ending ending = reason_ending(why);
-    if (r->trusted || r->is_protected || ending < ENDING_CODE_4_00 || ending >= ENDING_ALLOW)
+    if (r->is_protected || ending < ENDING_CODE_4_00 || ending >= ENDING_ALLOW)
         return why;
+    if (r->trusted) {
+        if (why != REASON_SOURCE_ECHO && why != REASON_OVERLOAD && why != REASON_DEADLINE)
+            admit_trusted_failure(w->admit, now_ns);
+        return why;
+    }
     struct oscore_option option = {0};
     const struct coap_option *found = coap_find(&r->message, COAP_OPTION_OSCORE);
     if (found)
@@ -149,14 +175,16 @@ static enum reason admit_error(struct worker *w, const struct request *r, enum r
 }
 
 /* Resource and point. */
-static enum reason locate(struct worker *w, struct request *r)
+static enum reason locate(struct worker *w, struct request *r, uint64_t now_ns)
 {
     enum reason why = resource_check(&r->message);
     if (why == REASON_COAP_DISCOVERY)
         return r->trusted || r->is_protected ? why : REASON_POINT_UNKNOWN;
     if (why != REASON_NONE)
         return why;
-    why = identify(w, r);
+    why = validate(w, r, now_ns);
+    if (why == REASON_NONE)
+        why = identify(w, r);
     if (why == REASON_NONE)
         admit_prefetch(w->admit, r->point);
     return why;
@@ -194,7 +222,7 @@ static unsigned hear(struct worker *w, const struct net *net, struct request *op
     unprotect(w, to_unprotect, sealed, now_ns);
     for (unsigned i = 0; i < n; i++)
         if (w->requests[i].reason == REASON_NONE)
-            w->requests[i].reason = locate(w, &w->requests[i]);
+            w->requests[i].reason = locate(w, &w->requests[i], now_ns);
     for (unsigned i = 0; i < n; i++) {
         struct request *r = &w->requests[i];
         if (r->reason == REASON_NONE)

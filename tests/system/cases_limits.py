@@ -6,8 +6,10 @@ import time
 
 from appliance import until
 from check import Skipped, case, expect, expect_equal
-from formats import MAX_AGE, Answer, Key, Message, post_v, request
+from cases_decisions import scan
+from formats import CON, MAX_AGE, POST, Answer, Key, Message, coap, post_v, request
 from frames import Packet
+from oscore_point import ECHO
 
 
 def answer_code(city, code=None, source="10.77.1.1"):
@@ -105,37 +107,91 @@ def overload(city):
         expect(served[1] > served[2] > -1, f"served: priority 0 {served[1]}, priority 3 {served[2]}")
 
 
-@case("more than can be judged: what waited too long is told so, the rest is dropped unheard, and the books balance")
+def waves(city, a, counted):
+    """Sends ever more at once until all the reasons were counted; every answer is a verdict, or says when to ask again."""
+    a.start_control()
+    city.start_dataplane()
+    city.keys = {"shanghai": Key("CN-310000")}
+    city.import_keys(*city.keys.values())
+    for number in range(1, 41):
+        a.chengmen("point", "add", str(number), "--venue", "v", "--class", "hospital", "--address", f"10.77.1.{number}")
+    city.load_rules()
+    a.wait_in_force()
+    before = city.settle()
+    for wave in range(8):
+        code = city.code()
+        frames_ = [city.peer(f"10.77.1.{1 + i % 40}", port=30000 + wave).datagram(post_v(i, request(i, code)))
+                   for i in range(4000 << wave // 2)]
+        for frame in frames_:
+            city.link.send(frame)
+        after = city.settle()
+        for frame in city.link.drain():
+            message = Message(Packet(frame).data)
+            expect(message.code in ("2.05", "5.03"), f"code {message.code}")
+            if message.code == "5.03":
+                expect(1 <= int.from_bytes(message.option(MAX_AGE), "big") <= 60, "Max-Age")
+        count = {name: after[name] - before[name] for name in counted}
+        if all(count.values()):
+            break
+    expect(all(count.values()), f"counted {count}")
+    expect_equal(answer_code(city, source="10.77.1.3").code, "2.05", "afterwards")
+
+
+@case("what waited past its deadline is told so, unjudged")
+def waited(city):
+    with city.another("waited", {"reply_deadline_us": 100}) as a:
+        waves(city, a, ("DEADLINE", "GREEN"))
+
+
+@case("more than can be judged: some are told so, the rest is dropped unheard, and the books balance")
 def too_much(city):
-    with city.another("too-much", {"reply_deadline_us": 100}) as a:
+    with city.another("too-much", {"reply_deadline_us": 10000000}) as a:
+        waves(city, a, ("OVERLOAD", "UNHEARD", "GREEN"))
+
+
+@case("under attack a plain source is asked for an Echo, shows it once, and is served; chengmen scan does so too")
+def source_echo(city):
+    with city.another("echo") as a:
         a.start_control()
         city.start_dataplane()
         city.keys = {"shanghai": Key("CN-310000")}
         city.import_keys(*city.keys.values())
-        for number in range(1, 41):
+        for number in (1, 2):
             a.chengmen("point", "add", str(number), "--venue", "v", "--class", "hospital", "--address",
                        f"10.77.1.{number}")
         city.load_rules()
         a.wait_in_force()
-        code = city.code()
-        wave = [city.peer(f"10.77.1.{1 + i % 40}").datagram(post_v(i, request(i, code))) for i in range(4000)]
-        before = city.settle()
-        for _ in range(8):  # until it was too much even for this machine
-            for frame in wave:
+        expect_equal(answer_code(city).code, "2.05", "before")
+        attack = [city.peer(f"10.77.2.{1 + i % 250}", port=20000 + i % 999).datagram(
+            post_v(i, request(i, b"x"), token=i.to_bytes(4, "big"))) for i in range(4000)]
+        peer = city.peer("10.77.1.1")
+        for _ in range(20):  # unknown addresses of the trusted prefix, more than 1,000 a second
+            before = city.settle()
+            for frame in attack:
                 city.link.send(frame)
-            codes = [Message(Packet(frame).data) for frame in city.link.drain()]
-            after = city.settle()
-            count = {name: after[name] - before[name] for name in ("DEADLINE", "UNHEARD", "GREEN")}
-            for message in codes:
-                expect(message.code in ("2.05", "5.03"), f"code {message.code}")
-                if message.code == "5.03":
-                    expect(1 <= int.from_bytes(message.option(MAX_AGE), "big") <= 60, "Max-Age")
-            if count["DEADLINE"] and count["UNHEARD"]:
+            data = post_v(city.next_id(), request(1, city.code()), token=b"challeng")
+            city.link.drain()
+            challenge = peer.exchange(data)
+            if challenge and challenge.code == "4.01":
                 break
-            wave = [city.peer(f"10.77.1.{1 + i % 40}", port=30000 + i % 1000).datagram(post_v(i, request(i, code)))
-                    for i in range(8000)]
-        expect(count["DEADLINE"] > 0 and count["UNHEARD"] > 0 and count["GREEN"] > 0, f"counted {count}")
-        expect_equal(answer_code(city, source="10.77.1.3").code, "2.05", "afterwards")
+        expect_equal(challenge.code, "4.01", "code under attack")
+        expect(len(challenge.raw) <= len(data), "more bytes out than in")
+        echo = challenge.option(ECHO)
+        expect_equal(len(echo), 8, "Echo")
+        wrong = post_v(city.next_id(), request(1, city.code()), more=[(ECHO, bytes(8))])
+        short = post_v(city.next_id(), b"")
+        for message, size in ((peer.exchange(wrong), len(wrong)), (peer.exchange(short), len(short))):
+            expect_equal(message.code, "4.01", "code without the Echo")
+            expect(len(message.raw) <= size, "more bytes out than in")
+        met = coap(CON, POST, city.next_id(), b"again", [(11, b"v"), (12, bytes([60])), (ECHO, echo)],
+                   request(1, city.code()))
+        expect_equal(peer.exchange(met).code, "2.05", "code with the Echo")
+        expect_equal(answer_code(city).code, "2.05", "code of the next")
+        for frame in attack:
+            city.link.send(frame)
+        expect("ALLOW" in scan(city, 2, city.code()), "the client's answer")
+        after = city.settle()
+        expect(after["SOURCE_ECHO"] - before["SOURCE_ECHO"] >= 4, "not counted")
 
 
 @case("two workers: every request is answered by one of them, a retransmission with the identical bytes")

@@ -136,6 +136,57 @@ static void a_million_sources_are_bounded_together(void **state)
     assert_in_range(answered, 1400, 1600); /* burst 500 and a second at 1000 */
 }
 
+static enum reason ask_source(uint32_t source, struct bytes echo, uint64_t now_ns, uint8_t wanted[ADMIT_ECHO_SIZE])
+{
+    uint8_t address[16] = {10};
+    memcpy(address + 1, &source, 3);
+    return admit_source(admit, 4, address, echo, now_ns, wanted);
+}
+
+static void under_attack_a_source_is_asked_once_and_then_known(void **state)
+{
+    (void)state;
+    const struct bytes none = {NULL, 0};
+    uint8_t one[ADMIT_ECHO_SIZE], two[ADMIT_ECHO_SIZE];
+    assert_int_equal(ask_source(1, none, START_NS, one), REASON_NONE);
+    for (unsigned i = 0; i < 50; i++)
+        admit_trusted_failure(admit, START_NS);
+    assert_int_equal(ask_source(1, none, START_NS, one), REASON_NONE); /* within the budget */
+    admit_trusted_failure(admit, START_NS);
+    assert_int_equal(ask_source(1, none, START_NS, one), REASON_SOURCE_ECHO);
+    assert_int_equal(ask_source(2, none, START_NS, two), REASON_SOURCE_ECHO);
+    assert_memory_not_equal(one, two, sizeof one);
+    struct bytes echo = {one, sizeof one};
+    uint8_t wanted[ADMIT_ECHO_SIZE];
+    assert_int_equal(ask_source(2, echo, START_NS, wanted), REASON_SOURCE_ECHO); /* another's */
+    assert_int_equal(ask_source(1, (struct bytes){one, 7}, START_NS, wanted), REASON_SOURCE_ECHO);
+    assert_int_equal(ask_source(1, echo, START_NS + SECOND_NS, wanted), REASON_NONE);
+    assert_int_equal(ask_source(1, none, START_NS + SECOND_NS, wanted), REASON_NONE);
+    assert_int_equal(ask_source(2, none, START_NS + ADMIT_ATTACK_NS, wanted), REASON_NONE); /* it is over */
+    uint64_t later_ns = START_NS + 2 * ADMIT_VALID_NS;
+    for (unsigned i = 0; i < 52; i++)
+        admit_trusted_failure(admit, later_ns);
+    assert_int_equal(ask_source(1, none, later_ns, wanted), REASON_SOURCE_ECHO); /* forgotten */
+    assert_int_equal(ask_source(1, echo, later_ns, wanted), REASON_SOURCE_ECHO); /* an Echo grows old */
+}
+
+static void challenges_are_bounded_a_source_and_a_kid(void **state)
+{
+    (void)state;
+    unsigned sent = 0;
+    uint8_t address[16] = {10, 1, 2, 3};
+    for (unsigned i = 0; i < 1000; i++)
+        sent += admit_challenge(admit, 4, address, bytes_of_text("kid"), START_NS);
+    assert_int_equal(sent, 20);
+    assert_true(admit_challenge(admit, 4, address, bytes_of_text("dik"), START_NS));
+    for (unsigned i = 0; i < 10000; i++) {
+        address[1] = (uint8_t)(i >> 8);
+        address[2] = (uint8_t)i;
+        sent += admit_challenge(admit, 4, address, bytes_of_text("kid"), START_NS);
+    }
+    assert_int_equal(sent, 16 * 20);
+}
+
 #define BURST 64
 
 /* Requests of one priority that a burst of `count` alternating ones takes. */
@@ -194,6 +245,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_venue_has_a_budget_of_its_own, begin, end),
         cmocka_unit_test_setup_teardown(failures_are_answered_within_a_budget, begin, end),
         cmocka_unit_test_setup_teardown(a_million_sources_are_bounded_together, begin, end),
+        cmocka_unit_test_setup_teardown(under_attack_a_source_is_asked_once_and_then_known, begin, end),
+        cmocka_unit_test_setup_teardown(challenges_are_bounded_a_source_and_a_kid, begin, end),
         cmocka_unit_test(without_overload_all_is_taken),
         cmocka_unit_test(under_overload_the_last_class_is_refused_first),
         cmocka_unit_test(a_pace_that_is_given_is_kept),
