@@ -150,7 +150,7 @@ static bool make(struct appliance *a, const struct appliance_options *options, c
                                  .replay = replay_new(config->replay_entries, 1),
                                  .answers = answers_new(config->answers_per_worker, 1),
                                  .park = park_new((uint64_t)config->store_deadline_us * 1000),
-                                 .backlogs = &backlog};
+                                 .backlogs = options->sheds ? &backlog : NULL};
     if (!a->follower || !a->worker || !terms.oscore || !terms.admit || !terms.replay || !terms.answers || !terms.park ||
         !backlog || lookup_open(LOOKUP_DEPTH, &terms.lookup) != 0)
         return false;

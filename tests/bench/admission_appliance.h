@@ -14,6 +14,7 @@ struct appliance_options {
     const char *store;  /* a directory made by store_make */
     const char *device; /* DPDK's name of the port */
     unsigned core;      /* the n-th core behind main's */
+    bool sheds;         /* has a backlog: under overload frames are dropped unheard */
     struct meter_rate venue, failure, failure_all;
 };
 

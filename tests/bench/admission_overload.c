@@ -261,6 +261,7 @@ static bool start(struct rehearsal *r, const char *store, struct appliance **out
     *out = appliance_start(&(struct appliance_options){.store = store,
                                                        .device = device,
                                                        .core = 1,
+                                                       .sheds = true,
                                                        .failure = ADMIT_FAILURE_DEFAULT,
                                                        .failure_all = ADMIT_FAILURE_ALL_DEFAULT},
                            r->error, sizeof r->error);

@@ -1,6 +1,7 @@
 /* Requests that must be refused, against dpdk-testpmd that sends every frame back: both on a TAP, on the same core,
  * with the same sender and frames of the same size. Both read a frame and write one for it, so a refusal that goes back
- * unanswered would not do: all budgets of failures are off. What is counted is the frames that the port's reader took.
+ * unanswered would not do: all budgets of failures are off, and nothing is dropped unheard. What is counted is the
+ * frames that the port's reader took.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,7 +32,8 @@
 #define WARM_NS UINT64_C(200000000)
 #define MEASURE_NS UINT64_C(1000000000)
 #define START_NS UINT64_C(8000000000)
-#define PROTECTED_MESSAGES 700000u /* more than are taken while this kind is measured: none is a replay */
+#define SENT_PER_S 300000u         /* several times what a TAP carries */
+#define PROTECTED_MESSAGES 450000u /* more than are taken while this kind is measured: none is a replay */
 #define FORGED_MESSAGES 4096u
 
 struct sender {
@@ -86,8 +88,12 @@ static uint64_t taken(const char *interface)
 
 static void send_for(struct sender *s, uint64_t duration_ns)
 {
-    for (uint64_t begin = clock_monotonic_ns(); clock_monotonic_ns() - begin < duration_ns;)
-        send_burst(s);
+    uint64_t begin = clock_monotonic_ns(), next = 0, now;
+    while ((now = clock_monotonic_ns() - begin) < duration_ns)
+        if (now >= next) {
+            send_burst(s);
+            next += BURST * UINT64_C(1000000000) / SENT_PER_S;
+        }
 }
 
 static double measure(struct sender *s, const char *interface)
@@ -166,7 +172,12 @@ static double testpmd_per_s(const struct refused_messages *messages)
     return per_s;
 }
 
-/* The reasons that a kind's frames may end in. */
+static double better_of(double one, double two)
+{
+    return one > two ? one : two;
+}
+
+/* The reason that a kind's frames end in. */
 static enum reason reason_of(enum refused kind)
 {
     switch (kind) {
@@ -231,7 +242,8 @@ int admission_refuse(void)
     struct refused_messages messages;
     double testpmd, worst = 0, rates[REFUSED_COUNT];
     if (!mkdtemp(store) || !own_network() || !stay_on_core(0) ||
-        !refused_make(REFUSED_STRANGER, FORGED_MESSAGES, 0, &messages) || (testpmd = testpmd_per_s(&messages)) <= 0) {
+        !refused_make(REFUSED_STRANGER, FORGED_MESSAGES, 0, &messages) ||
+        (testpmd = better_of(testpmd_per_s(&messages), testpmd_per_s(&messages))) <= 0) {
         fprintf(stderr, "bench_admission: dpdk-testpmd forwards nothing\n");
         return 1;
     }
