@@ -163,6 +163,9 @@ static enum log_status resume_segment(struct log_writer *log)
     }
     if (result == 0)
         result = disk_sync(log->disk, log->file);
+    /* The name too: who began the segment may have been killed before that, and what is written now depends on it. */
+    if (result == 0)
+        result = disk_sync_directory(log->disk);
     return result == 0 ? LOG_OK : failed_at(log, "cut the torn tail of", result);
 }
 
