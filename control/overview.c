@@ -14,6 +14,38 @@ static void add_warning(cJSON *warnings, const char *format, const char *name)
     cJSON_AddItemToArray(warnings, cJSON_CreateString(text));
 }
 
+static double told(const cJSON *object, const char *name)
+{
+    const cJSON *number = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNumber(number) ? number->valuedouble : 0;
+}
+
+/* What the dataplane met in the store that is not to be believed. A count stays until it starts anew. */
+static void add_damage(cJSON *warnings, const struct telemetry *telemetry)
+{
+    const cJSON *info = telemetry->info;
+    const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(info, "store_error"));
+    const char *damaged = reason_name(REASON_STATUS_DAMAGED);
+    char number[32];
+    const cJSON *reading = cJSON_GetObjectItemCaseSensitive(info, "store_reading");
+    if (reading && reading->valuedouble == 0)
+        add_warning(warnings,
+                    error && error[0] ? "the dataplane cannot read the store: %s"
+                                      : "the dataplane cannot read the store%s",
+                    error ? error : "");
+    snprintf(number, sizeof number, "%.0f", told(info, "table_number"));
+    if (told(info, "table_damaged") > 0)
+        add_warning(warnings, "table %s is damaged: every subject that is looked up in it is REFER", number);
+    if (told(info, "filter_damaged") > 0)
+        add_warning(warnings, "the filter of table %s is damaged: every look-up reads the table instead", number);
+    snprintf(number, sizeof number, "%.0f", told(info, "records_refused"));
+    if (told(info, "records_refused") > 0)
+        add_warning(warnings, "the dataplane refused %s records of the log", number);
+    snprintf(number, sizeof number, "%.0f", told(telemetry->counters, damaged));
+    if (told(telemetry->counters, damaged) > 0)
+        add_warning(warnings, "%s requests met damaged subject records since the dataplane started", number);
+}
+
 static void add_warnings(cJSON *result, const struct service *service, const struct telemetry *telemetry,
                          const struct log_writer_info *log)
 {
@@ -21,9 +53,7 @@ static void add_warnings(cJSON *result, const struct service *service, const str
     cJSON *warnings = cJSON_AddArrayToObject(result, "warnings");
     if (!telemetry->info)
         add_warning(warnings, "the dataplane does not answer on %s", service->config->control.telemetry);
-    const cJSON *reading = cJSON_GetObjectItemCaseSensitive(telemetry->info, "store_reading");
-    if (reading && reading->valuedouble == 0)
-        add_warning(warnings, "the dataplane cannot read the store%s", "");
+    add_damage(warnings, telemetry);
     if (state->key_count == 0)
         add_warning(warnings, "no issuer key is in force%s", "");
     if (state->rules_count == 0)
