@@ -1,6 +1,7 @@
 /* `chengmen status`: the latest state of credentials and subjects. */
 #include "control/status_json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "control/cli/client.h"
@@ -211,20 +212,45 @@ static int get(int argc, char **argv)
     return print_result(result, o.json, code);
 }
 
-static int send_changes(struct cli_client *client, cJSON **waiting, const char *file, uint64_t *sent)
+/* The changes of one call, as text: a JSON array that is not closed yet. */
+struct call_text {
+    char *text;
+    size_t length, room;
+    unsigned count;
+};
+
+static bool add_change(struct call_text *call, const char *line, size_t length)
+{
+    size_t need = call->length + length + 3; /* a bracket or comma before it, a bracket and a zero byte behind */
+    if (need > call->room) {
+        size_t room = 2 * need;
+        char *larger = realloc(call->text, room);
+        if (!larger)
+            return false;
+        call->text = larger;
+        call->room = room;
+    }
+    call->text[call->length++] = call->count++ == 0 ? '[' : ',';
+    memcpy(call->text + call->length, line, length);
+    call->length += length;
+    return true;
+}
+
+static int send_changes(struct cli_client *client, struct call_text *call, const char *file, uint64_t *sent)
 {
     cJSON *params = cJSON_CreateObject();
-    cJSON_AddItemToObject(params, "document", *waiting);
+    memcpy(call->text + call->length, "]", 2);
+    cJSON_AddRawToObject(params, "document", call->text);
     int code;
     cJSON *result = cli_call(client, "status.set_subjects", params, file, &code);
     *sent += (uint64_t)cli_number(result, "count");
     cJSON_Delete(result);
-    *waiting = cJSON_CreateArray();
+    call->length = call->count = 0;
     return code;
 }
 
-/* The change on the line, checked here, where its number is known; NULL after a report. */
-static cJSON *read_change(const char *file, uint64_t number, struct bytes line)
+/* Whether the line is a change; checked here, where its number is known. False after a report. */
+static bool check_change(const char *file, uint64_t number, struct bytes line)
 {
     char where[512];
     struct json_problems problems = {0};
@@ -234,43 +260,68 @@ static cJSON *read_change(const char *file, uint64_t number, struct bytes line)
     struct json_place root = json_root(change);
     if (change)
         subject_change_read(&root, 0, 0, &checked, &problems);
-    if (document_report(where, &problems))
-        return change;
     cJSON_Delete(change);
-    return NULL;
+    return document_report(where, &problems);
 }
 
-static int import_lines(struct cli_client *client, FILE *in, const char *file, uint64_t *sent)
+/* Checks every line and keeps it in `kept`: what was checked is what is sent, whatever becomes of the file. */
+static int check_lines(FILE *in, const char *file, FILE *kept)
 {
     char *line = NULL;
     size_t room = 0;
     uint64_t number = 0;
-    unsigned count = 0;
     int code = CLI_OK;
-    cJSON *waiting = cJSON_CreateArray();
-    for (ssize_t length; code == CLI_OK && (length = getline(&line, &room, in)) > 0;) {
+    for (ssize_t got; code == CLI_OK && (got = getline(&line, &room, in)) > 0;) {
+        size_t length = (size_t)got;
         number++;
-        if (!line[strspn(line, " \t\r\n")])
-            continue;
-        cJSON *change = length <= CHANGE_LINE_MAX
-                            ? read_change(file, number, (struct bytes){(const uint8_t *)line, (size_t)length})
-                            : NULL;
-        if (!change) {
-            code = length <= CHANGE_LINE_MAX ? CLI_REFUSED
-                                             : cli_refuse("%s:%llu: line longer than %d bytes", file,
-                                                          (unsigned long long)number, CHANGE_LINE_MAX);
-            break;
-        }
-        cJSON_AddItemToArray(waiting, change);
-        if (++count == CHANGES_PER_CALL) {
-            code = send_changes(client, &waiting, file, sent);
-            count = 0;
-        }
+        while (length > 0 && strchr(" \t\r\n", line[length - 1]))
+            length--;
+        if (length > CHANGE_LINE_MAX)
+            code = cli_refuse("%s:%llu: line longer than %d bytes", file, (unsigned long long)number, CHANGE_LINE_MAX);
+        else if (length > 0 && !check_change(file, number, (struct bytes){(const uint8_t *)line, length}))
+            code = CLI_REFUSED;
+        else if (length > 0 && (fwrite(line, 1, length, kept) != length || putc('\n', kept) == EOF))
+            code = cli_refuse("temporary file: %s", strerror(errno));
     }
-    if (count > 0 && code == CLI_OK)
-        code = send_changes(client, &waiting, file, sent);
-    cJSON_Delete(waiting);
+    if (code == CLI_OK && ferror(in))
+        code = cli_refuse("%s: cannot be read", file);
+    if (code == CLI_OK && fflush(kept) != 0)
+        code = cli_refuse("temporary file: %s", strerror(errno));
     free(line);
+    return code;
+}
+
+static int send_lines(struct cli_client *client, FILE *kept, const char *file, uint64_t *sent)
+{
+    struct call_text call = {0};
+    char *line = NULL;
+    size_t room = 0;
+    int code = CLI_OK;
+    rewind(kept);
+    for (ssize_t length; code == CLI_OK && (length = getline(&line, &room, kept)) > 0;) {
+        if (!add_change(&call, line, (size_t)length - 1))
+            code = cli_refuse("out of memory");
+        else if (call.count == CHANGES_PER_CALL)
+            code = send_changes(client, &call, file, sent);
+    }
+    if (code == CLI_OK && ferror(kept))
+        code = cli_refuse("temporary file: cannot be read");
+    if (call.count > 0 && code == CLI_OK)
+        code = send_changes(client, &call, file, sent);
+    free(call.text);
+    free(line);
+    return code;
+}
+
+static int import_lines(struct cli_client *client, FILE *in, const char *file, uint64_t *sent)
+{
+    FILE *kept = tmpfile();
+    if (!kept)
+        return cli_refuse("temporary file: %s", strerror(errno));
+    int code = check_lines(in, file, kept);
+    if (code == CLI_OK)
+        code = send_lines(client, kept, file, sent);
+    fclose(kept);
     return code;
 }
 
@@ -282,7 +333,9 @@ static int import(int argc, char **argv)
     const struct cli_usage usage = {
         "chengmen status import [options] FILE|-",
         "Takes subject changes, a JSON object a line: issuer, subject, colour, and since, until, arrival, key_region,\n"
-        "occupation, reason, version, remove. Changes before a wrong line are in force.",
+        "occupation, reason, version, remove. All lines are checked first: where one is wrong, none is in force. "
+        "Where\n"
+        "control can take no more, what it took is in force, and the count says how many.",
         options,
         2,
         1,

@@ -16,6 +16,7 @@ from check import case, expect, expect_equal
 RULES = {"version": 1, "issued": "2020-03-06T00:00:00+08:00", "home": ["CN-310000"],
          "city": [{"id": "C-1", "when": {"===": [{"var": "status.colour"}, "red"]}, "verdict": "DENY", "reason": "RED"}],
          "venues": {"hospital": [{"id": "H-1", "when": True, "verdict": "ALLOW", "reason": "GREEN"}]}}
+COLOURS = ("green", "yellow", "red")
 SUBJECT = "00112233445566778899aabbccddeeff"
 
 
@@ -126,6 +127,47 @@ def restart(city):
         expect_equal(after[5]["colour"], "red", "colour of the subject")
         expect_equal(os.stat(daemon.path("key.jwk")).st_mode & 0o777, 0o600, "mode of the private key")
         expect_equal(os.stat(daemon.socket).st_mode & 0o777, 0o600, "mode of the socket")
+
+
+def resident_mb(process):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        row = next(row for row in status if row.startswith("VmHWM:"))
+    return int(row.split()[1]) / 1024
+
+
+@case("a million changes in one import: a wrong line is named and nothing is in force; without it all are, in bounded memory")
+def million(city):
+    count, wrong = 1_000_000, 777_777
+    with Daemon(city) as daemon:
+        def rows():
+            for number in range(count):
+                yield '{"issuer":"CN-310000","subject":"%032x","colour":"%s"}\n' % (number, COLOURS[number % 3])
+        path = daemon.path("changes")
+        with open(path, "w", encoding="ascii") as file:
+            file.writelines(row.replace("subject", "subjekt") if number == wrong else row
+                            for number, row in enumerate(rows(), 1))
+        command = [os.path.join(city.build, "chengmen"), "status", "import", path, "--socket", daemon.socket]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        expect_equal(done.returncode, 1, "exit code with a wrong line")
+        expect(f"{path}:{wrong}: " in done.stderr and "subjekt" in done.stderr, f"it said: {done.stderr}")
+        expect_equal(done.stdout, "0 changes\n", "said to be in force")
+        expect_equal(daemon.ask("info")["counts"]["subject_changes"], 0, "changes in force after a wrong line")
+        with open(path, "w", encoding="ascii") as file:
+            file.writelines(rows())
+        before, began = resident_mb(daemon.process), time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        took = time.monotonic() - began
+        expect_equal((done.returncode, done.stdout), (0, f"{count} changes\n"), f"import: {done.stderr}")
+        grown = resident_mb(daemon.process) - before
+        print(f"        a million changes in {took:.1f} s, control grew by {grown:.0f} MB")
+        with open(os.path.join(city.build, "chengmen-control"), "rb") as program:
+            sanitized = b"__asan_init" in program.read()
+        if not sanitized:  # its own memory would be measured
+            expect(grown < 200, f"control grew by {grown:.0f} MB for a million changes")
+        expect_equal(daemon.ask("info")["counts"]["subject_changes"], count, "changes in force")
+        for number in (0, 1, 2, wrong - 1, count - 1):
+            told = daemon.ask("status", "get", "--issuer", "CN-310000", "--subject", f"{number:032x}")
+            expect_equal(told["colour"], COLOURS[number % 3], f"colour of subject {number}")
 
 
 @case("a kill in the middle of an import loses nothing that was acknowledged")
