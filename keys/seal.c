@@ -50,6 +50,19 @@ static bool create(const char *path, struct seal_key *key)
     return done && sync_folder(path);
 }
 
+/* A read may fall short and be whole the next time. */
+static bool read_whole(int fd, uint8_t *room, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = read(fd, room, size);
+        if (n <= 0)
+            return false;
+        room += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
 static const char *read_key(int fd, struct seal_key *key)
 {
     struct stat about;
@@ -59,7 +72,7 @@ static const char *read_key(int fd, struct seal_key *key)
         return "not a key file";
     if (about.st_mode & (S_IRWXO | S_IWGRP | S_IXGRP))
         return "others may read or change it";
-    return read(fd, key->key, sizeof key->key) == sizeof key->key ? NULL : "cannot be read";
+    return read_whole(fd, key->key, sizeof key->key) ? NULL : "cannot be read";
 }
 
 struct seal_key *seal_key_open(const char *path, enum seal_open how, char *error, size_t error_size)

@@ -72,12 +72,14 @@ class Store:
 
 
 @contextlib.contextmanager
-def folded(city, name):
+def folded(city, name, store=None):
     """An appliance whose subject records were folded into a table, and whose control is asked for alarms by HTTP."""
     with city.another(name, {"store_deadline_us": 1000000}, {"http": HTTP}) as a:
         with open(a.config, encoding="utf-8") as file:
             settings = json.load(file)
         settings["control"]["telemetry"] = os.path.join(a.runtime, "dpdk", a.name, "dpdk_telemetry.v2")
+        if store:
+            settings["store"] = a.store = store
         a.write(a.config, settings)
         a.start_control()
         rows = "".join(json.dumps({"issuer": "CN-310000", "subject": who(n).hex(), "occupation": str(n),

@@ -12,9 +12,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULES = ["cases_formats", "cases_frames", "cases_coap", "cases_credentials", "cases_oscore", "cases_oscore_life",
            "cases_lossy", "cases_rules", "cases_city", "cases_decisions", "cases_seen",
-           "cases_state", "cases_capture", "cases_limits", "cases_control", "cases_disk", "cases_damage", "cases_load",
-           "cases_life", "cases_garbage",
-           "cases_host", "cases_reasons"]
+           "cases_state", "cases_capture", "cases_limits", "cases_control", "cases_disk", "cases_damage", "cases_faults",
+           "cases_load", "cases_life", "cases_garbage", "cases_host", "cases_reasons"]
 
 
 def main():
