@@ -1,4 +1,5 @@
 """Starts and stops the two daemons in the namespace this program runs in, and talks to them as an operator would."""
+import contextlib
 import ctypes
 import glob
 import json
@@ -149,7 +150,7 @@ class Appliance:
         until(lambda: self.telemetry_sockets() or not self.dataplane.running(), 40, "the dataplane's telemetry")
         expect(self.dataplane.running(), lambda: "the dataplane does not start: " + self.dataplane.said()[-2000:])
         if ready:
-            until(self.counters, 40, "the dataplane's counters")
+            until(self.answers, 40, "the dataplane's counters")
             self.wait_in_force()
 
     def stop(self):
@@ -174,6 +175,11 @@ class Appliance:
 
     def counters(self):
         return self.telemetry("/chengmen/counters")
+
+    def answers(self):
+        """Whether telemetry answers: its socket has a name before anybody listens there."""
+        with contextlib.suppress(OSError):
+            return self.counters() is not None
 
     def info(self):
         return self.telemetry("/chengmen/info")

@@ -273,6 +273,7 @@ def status_list(city):
             a.dataplane.kill()
             until(lambda: not os.path.exists(f"/proc/sys/net/ipv6/conf/{city.interface}"), 10, "the interface goes")
             a.start_dataplane(ready=False)
+            until(a.answers, 40, "the dataplane's counters")
             city.attach()
             said = until(lambda: a.info()["store_error"], 10, "the dataplane says what is wrong with the store")
             expect(f"record {sequence} is damaged" in said and log in said, f"the dataplane said: {said}")

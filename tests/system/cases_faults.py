@@ -106,6 +106,31 @@ def short(city):
         daemon.run("store", "verify", daemon.store)
 
 
+@case("a fold fails at any file that it writes: it says why, nothing has changed, and the next one is done")
+def fold_fails(city):
+    with FaultyDisk(city) as disk, DaemonOn(city, disk) as daemon:
+        rows = "".join('{"issuer":"CN-310000","subject":"%032x","colour":"red"}\n' % number for number in range(2000))
+        daemon.run("status", "import", "-", text=rows)
+        daemon.stop()
+        for operation, error, prefix in (("write", errno.EIO, "table"), ("write", errno.ENOSPC, "table"),
+                                         ("sync", errno.EIO, "table"), ("write", errno.EIO, "filter"),
+                                         ("sync", errno.EIO, "filter"), ("read", errno.EIO, "log-"),
+                                         ("sync", errno.EIO, "store")):
+            what = f"{operation} of {prefix} with {errno.errorcode[error]}"
+            disk.arm(operation, error, prefix)
+            done = daemon.run("store", "compact", daemon.store, code=1)
+            expect_equal(disk.happened(), 1, f"{what}, times")
+            expect(os.strerror(error) in done.stderr, f"compact said after a {what}: {done.stderr}")
+            disk.disarm()
+            daemon.run("store", "verify", daemon.store)
+        daemon.run("store", "compact", daemon.store)
+        expect(any(name.startswith("table-") for name in os.listdir(daemon.store)), "a table after all")
+        daemon.start()
+        for number in (0, 1, 1999):
+            expect_equal(daemon.colour(number), "red", f"colour of subject {number}")
+        daemon.stop()
+
+
 @contextlib.contextmanager
 def over_faults(city, name):
     """An appliance with a table whose store is on a faulty disk."""
