@@ -14,6 +14,16 @@ static const char *const types[] = {"OKP", NULL};
 static const char *const curves[] = {"Ed25519", NULL};
 static const char *const algorithms[] = {"EdDSA", "Ed25519", NULL};
 
+/* `use` as an import has it: RFC 7517's "sig" tells no more than that the key signs, which the default is for. */
+#define USE_SIGNATURE 3
+static const char *const import_uses[] = {"credential", "status", "rules", "sig", NULL};
+
+/* Members of a key that are read; then those of RFC 7517 and of Web Crypto that say nothing here. */
+static const char *const read_members[] = {"kty", "crv", "x",   "kid",     "use",     "key_ops", "alg",
+                                           "iss", "nbf", "exp", "regions", "classes", "retired", NULL};
+static const char *const silent_members[] = {"ext", "x5u", "x5c", "x5t", "x5t#S256", NULL};
+static const char *const set_members[] = {"keys", NULL}, *const no_members[] = {NULL};
+
 /* RFC 7518 section 6 and RFC 8037: the members that hold secrets, of whatever key type. */
 static const char *const private_members[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
 
@@ -24,6 +34,45 @@ static void refuse_private(const struct json_place *jwk, struct json_problems *p
         if (member.value)
             json_refuse(problems, &member, "private key material does not belong here: import the public key only");
     }
+}
+
+static bool is_one_of(const char *name, const char *const names[])
+{
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names;
+}
+
+/* RFC 7517 sections 4 and 5: members that are not understood are ignored. Each is told of, since it may be one of ours
+ * misspelt, which would have narrowed the key. */
+static void ignore_members(const struct json_place *object, const char *const known[], const char *const silent[],
+                           struct json_problems *problems)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object->value)
+    {
+        struct json_place member = json_member(object, item->string);
+        if (!is_one_of(item->string, known) && !is_one_of(item->string, silent))
+            json_warn(problems, &member, "unknown member, ignored");
+    }
+}
+
+/* RFC 7517 section 4.3: where the operations are named, verifying must be one. */
+static void check_operations(const struct json_place *operations, struct json_problems *problems)
+{
+    if (!operations->value || !json_is_array(operations, problems))
+        return;
+    const cJSON *item;
+    cJSON_ArrayForEach(item,
+                       operations->value) if (cJSON_IsString(item) && strcmp(item->valuestring, "verify") == 0) return;
+    json_refuse(problems, operations, "\"verify\" is not among the operations that the key is meant for");
+}
+
+static void refuse_retired(const struct json_place *retired, struct json_problems *problems)
+{
+    bool is_retired = true;
+    if (retired->value && json_bool(retired, &is_retired, problems) && is_retired)
+        json_refuse(problems, retired, "the key is retired");
 }
 
 static bool take_base64url(const struct json_place *place, uint8_t *room, size_t size, struct json_problems *problems)
@@ -110,13 +159,14 @@ static void take_classes(const struct json_place *list, struct issuer_key *key, 
 
 static void take_key(const struct json_place *jwk, struct issuer_key *key, struct json_problems *problems)
 {
-    static const char *const known[] = {"kty", "crv", "x", "kid",     "use",     "alg", "iss",
-                                        "nbf", "exp", "d", "regions", "classes", NULL};
     memset(key, 0, sizeof *key);
     if (!json_is_object(jwk, problems))
         return;
     refuse_private(jwk, problems);
-    json_known_members(jwk, known, problems);
+    ignore_members(jwk, read_members, silent_members, problems);
+    struct json_place operations = json_member(jwk, "key_ops"), retired = json_member(jwk, "retired");
+    check_operations(&operations, problems);
+    refuse_retired(&retired, problems);
     take_curve(jwk, key->public_key, problems);
     struct json_place kid = json_member(jwk, "kid"), iss = json_member(jwk, "iss"), use = json_member(jwk, "use");
     struct json_place nbf = json_member(jwk, "nbf"), exp = json_member(jwk, "exp");
@@ -127,8 +177,8 @@ static void take_key(const struct json_place *jwk, struct issuer_key *key, struc
         json_refuse(problems, &iss, "the issuer's name is wanted");
     unsigned chosen = KEY_USE_CREDENTIAL;
     if (use.value)
-        json_choice(&use, key_use_names, &chosen, problems);
-    key->use = (enum key_use)chosen;
+        json_choice(&use, import_uses, &chosen, problems);
+    key->use = chosen == USE_SIGNATURE ? KEY_USE_CREDENTIAL : (enum key_use)chosen;
     key->not_after_s = JSON_INTEGER_MAX;
     if (nbf.value)
         json_uint(&nbf, 0, JSON_INTEGER_MAX, &key->not_before_s, problems);
@@ -140,15 +190,28 @@ static void take_key(const struct json_place *jwk, struct issuer_key *key, struc
     take_classes(&list, key, problems);
 }
 
-static void refuse_second_kid(const struct json_place *keys, const struct jwks *jwks, struct json_problems *problems)
+static void refuse_second_kid(const struct json_place *jwk, const struct jwks *jwks, struct json_problems *problems)
 {
-    for (uint32_t i = 1; i < jwks->count; i++)
-        for (uint32_t k = 0; k < i; k++)
-            if (memcmp(jwks->keys[i].kid, jwks->keys[k].kid, COSE_KID_SIZE) == 0) {
-                struct json_place item = json_item(keys, cJSON_GetArrayItem(keys->value, (int)i), i);
-                struct json_place kid = json_member(&item, "kid");
-                json_refuse(problems, &kid, "kid named twice");
-            }
+    const struct issuer_key *last = &jwks->keys[jwks->count - 1];
+    for (const struct issuer_key *key = jwks->keys; key < last; key++)
+        if (memcmp(key->kid, last->kid, COSE_KID_SIZE) == 0) {
+            struct json_place kid = json_member(jwk, "kid");
+            json_refuse(problems, &kid, "kid named twice");
+        }
+}
+
+/* RFC 7517 section 5: of a set, keys of a type that is not understood are left aside. */
+static bool other_type(const struct json_place *jwk, struct json_problems *problems)
+{
+    const char *kty = cJSON_GetStringValue(json_member(jwk, "kty").value);
+    const char *crv = cJSON_GetStringValue(json_member(jwk, "crv").value);
+    const char *kid = cJSON_GetStringValue(json_member(jwk, "kid").value);
+    if (!kty || (strcmp(kty, types[0]) == 0 && (!crv || strcmp(crv, curves[0]) == 0)))
+        return false;
+    refuse_private(jwk, problems);
+    json_warn(problems, jwk, "key %s left out: %s %s is not OKP Ed25519", kid ? kid : "without kid", kty,
+              crv ? crv : "");
+    return true;
 }
 
 static void take_keys(const struct json_place *keys, struct jwks *out, struct json_problems *problems)
@@ -166,23 +229,27 @@ static void take_keys(const struct json_place *keys, struct jwks *out, struct js
         return;
     }
     const cJSON *item;
+    size_t index = 0;
     cJSON_ArrayForEach(item, keys->value)
     {
-        struct json_place place = json_item(keys, item, out->count);
+        struct json_place place = json_item(keys, item, index++);
+        if (other_type(&place, problems))
+            continue;
         take_key(&place, &out->keys[out->count++], problems);
+        if (problems->refused == 0)
+            refuse_second_kid(&place, out, problems);
     }
-    if (problems->refused == 0)
-        refuse_second_kid(keys, out, problems);
+    if (out->count == 0)
+        json_refuse(problems, keys, "no key of OKP, Ed25519");
 }
 
 bool jwks_read(const struct json_place *document, struct jwks *out, struct json_problems *problems)
 {
-    static const char *const known[] = {"keys", NULL};
     *out = (struct jwks){NULL, 0};
     size_t before = problems->refused;
     struct json_place keys = json_member(document, "keys");
     if (keys.value) {
-        json_known_members(document, known, problems);
+        ignore_members(document, set_members, no_members, problems);
         take_keys(&keys, out, problems);
     } else {
         out->keys = calloc(1, sizeof *out->keys);

@@ -7,11 +7,14 @@
 
 #define JWKS_KEYS_MAX 256
 
-/* Members of an imported key; every other member is refused, a private one (`d`) by name.
+/* Members of an imported key. A private one (`d`) is refused; any other is ignored (RFC 7517 section 4), with a warning
+ * unless it is one of RFC 7517's.
  *   kty "OKP", crv "Ed25519", x     required
  *   kid                             required: 16 hexadecimal digits, the COSE kid's 8 bytes
  *   iss                             required: the issuer it signs for
- *   use                             "credential" (default), "status" or "rules"
+ *   use                             "credential" (default; "sig" is the same), "status" or "rules"
+ *   key_ops                         where it stands, "verify" must be in it
+ *   retired                         must not be true: key.list says it of a key that must not come back
  *   nbf, exp                        seconds since 1970; default 0 and the end of time
  *   regions                         array of GB/T 2260 codes; default: every region
  *   classes                         array of class names; default: every class (of a credential key)
@@ -22,7 +25,8 @@ struct jwks {
     uint32_t count;
 };
 
-/* Reads one JWK, or a JWKS ({"keys": […]}, at least one, no kid twice). On false nothing is held. */
+/* Reads one JWK, or a JWKS ({"keys": […]}, at least one, no kid twice). Of a set, keys of another type or curve are
+ * left out with a warning. On false nothing is held. */
 bool jwks_read(const struct json_place *document, struct jwks *out, struct json_problems *problems);
 void jwks_free(struct jwks *jwks);
 

@@ -69,3 +69,5 @@ _Noreturn void cli_usage_error(const char *format, ...) __attribute__((format(pr
 char *cli_read_file(const char *path, size_t size_max, size_t *length);
 /* Writes a new or replaced file of that mode by way of a temporary one. False after a message on standard error. */
 bool cli_write_file(const char *path, struct bytes content, unsigned mode);
+/* Writes a file that does not exist yet; one that does is left as it is. False after a message on standard error. */
+bool cli_write_new_file(const char *path, struct bytes content, unsigned mode);

@@ -84,3 +84,19 @@ bool cli_write_file(const char *path, struct bytes content, unsigned mode)
         close(file);
     return ok;
 }
+
+bool cli_write_new_file(const char *path, struct bytes content, unsigned mode)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (file < 0) {
+        cli_refuse("%s: %s", path, strerror(errno));
+        return false;
+    }
+    bool ok = fchmod(file, mode) == 0 && write_all(file, content) && fsync(file) == 0;
+    if (!ok) {
+        cli_refuse("%s: %s", path, strerror(errno));
+        unlink(path);
+    }
+    close(file);
+    return ok;
+}

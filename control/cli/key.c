@@ -14,8 +14,8 @@ static int generate(int argc, char **argv)
         {"kid", CLI_TEXT, "HEX", "8 bytes; default from the key's thumbprint (RFC 7638)", &kid, NULL},
         {"issuer", CLI_TEXT, "NAME", "the issuer it signs for; default CN-310000", &issuer, NULL},
         {"use", CLI_TEXT, "USE", "credential (default), status or rules", &use, NULL},
-        {"out", CLI_TEXT, "FILE", "where the private JWK goes, mode 0600; without it, no private key is kept", &output,
-         NULL},
+        {"out", CLI_TEXT, "FILE",
+         "where the private JWK goes: a new file, mode 0600; without it, no private key is kept", &output, NULL},
         {"json", CLI_FLAG, NULL, "the output is JSON either way", &json, NULL},
     };
     const struct cli_usage usage = {"chengmen key generate [options]",
@@ -41,7 +41,7 @@ static int generate(int argc, char **argv)
     if (output) {
         cJSON *private_key = signing_key_json(&key, (enum key_use)chosen, issuer, true);
         char *text = cJSON_Print(private_key);
-        written = cli_write_file(output, bytes_of_text(text), 0600);
+        written = cli_write_new_file(output, bytes_of_text(text), 0600);
         secret_wipe(text, strlen(text));
         cJSON_free(text);
         cJSON_Delete(private_key);
@@ -82,7 +82,10 @@ static int import(int argc, char **argv)
     const struct cli_usage usage = {
         "chengmen key import [options] FILE",
         "Puts the keys of a JWK or a JWKS (RFC 7517; OKP, Ed25519) in force. Beside kty, crv, x, kid (16 hexadecimal\n"
-        "digits) and iss, a key may have use (credential, status, rules), nbf, exp, regions and classes.",
+        "digits) and iss, a key may have use (credential or sig, status, rules), nbf and exp (seconds since 1970),\n"
+        "regions (an array of GB/T 2260 codes: [310000, 320500]) and classes (an array of dynamic, printed, "
+        "delegated,\n"
+        "enterprise, venue-pass). Other members are ignored, and so is a set's key of another type.",
         options,
         2,
         1,

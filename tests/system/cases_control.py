@@ -275,6 +275,24 @@ def keys(city):
         expect_equal([key["retired"] for key in daemon.ask("key", "list")], [True], "retired keys")
 
 
+@case("a key that others made comes in, and one that is kept is not written over")
+def key_files(city):
+    with Daemon(city) as daemon:
+        path = daemon.path("key.jwk")
+        public = json.loads(daemon.run("key", "generate", "--out", path).stdout)
+        kept = open(path).read()
+        expect_equal(os.stat(path).st_mode & 0o777, 0o600, "mode of the private key")
+        done = daemon.run("key", "generate", "--out", path, code=1)
+        expect(path in done.stderr and "exists" in done.stderr and not done.stdout, done.stderr)
+        expect_equal(open(path).read(), kept, "the private key")
+        foreign = {**public, "use": "sig", "key_ops": ["verify"], "ext": True, "x5c": ["AAAA"]}
+        other = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "web-1"}
+        done = daemon.run("key", "import", daemon.path("set.jwks", {"keys": [other, foreign], "more": 1}))
+        expect("/keys/0: key web-1" in done.stderr and "/more" in done.stderr, done.stderr)
+        expect_equal([(key["kid"], key["use"]) for key in daemon.ask("key", "list")], [(public["kid"], "credential")],
+                     "keys in force")
+
+
 @case("rules go forward by version and back by rollback")
 def rules(city):
     with Daemon(city) as daemon:

@@ -17,6 +17,7 @@ static bool read_keys(const struct json_place *document, struct json_problems *p
 #define CURVE "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
 #define BARE CURVE ",\"kid\":\"0011223344556677\""
 #define KEY BARE ",\"iss\":\"CN-310000\""
+#define P256 "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"kid\":\"web-1\""
 
 static void strict_in_every_member(void **state)
 {
@@ -29,8 +30,18 @@ static void strict_in_every_member(void **state)
         {"{" KEY "," SECRET "}", "/d", "private"},
         {"{\"keys\":[{" KEY "},{" KEY ",\"p\":\"x\"}]}", "/keys/1/p", "private"},
         {"{" KEY ",\"k\":\"x\"}", "/k", "private"},
-        {"{" KEY ",\"x5c\":[]}", "/x5c", "unknown"},
-        {"{\"keys\":[{" KEY "}],\"kid\":\"x\"}", "/kid", "unknown"},
+        {"{" KEY ",\"x5c\":[],\"ext\":true,\"mine\":{\"d\":1}}", "", NULL},
+        {"{" KEY ",\"key_ops\":[\"sign\",\"verify\"]}", "", NULL},
+        {"{" KEY ",\"key_ops\":[\"sign\"]}", "/key_ops", "verify"},
+        {"{" KEY ",\"key_ops\":[]}", "/key_ops", "verify"},
+        {"{" KEY ",\"key_ops\":\"verify\"}", "/key_ops", "array"},
+        {"{" KEY ",\"retired\":true}", "/retired", "retired"},
+        {"{" KEY ",\"retired\":false}", "", NULL},
+        {"{\"keys\":[{" KEY "}],\"kid\":\"x\"}", "", NULL},
+        {"{\"keys\":[{" P256 "},{" KEY "}]}", "", NULL},
+        {"{\"keys\":[{" P256 "," SECRET "},{" KEY "}]}", "/keys/0/d", "private"},
+        {"{\"keys\":[{" P256 "}]}", "/keys", "no key"},
+        {"{\"keys\":[{" P256 "},{" KEY "},{" KEY "}]}", "/keys/2/kid", "twice"},
         {"{\"keys\":[]}", "/keys", "1 to"},
         {"{\"keys\":{}}", "/keys", "array"},
         {"{\"keys\":[7]}", "/keys/0", "object"},
@@ -54,7 +65,8 @@ static void strict_in_every_member(void **state)
         {"{" BARE "}", "/iss", ""},
         {"{" BARE ",\"iss\":\"\"}", "/iss", "name"},
         {"{" BARE ",\"iss\":\"012345678901234567890123456789012\"}", "/iss", ""},
-        {"{" KEY ",\"use\":\"sig\"}", "/use", "credential"},
+        {"{" KEY ",\"use\":\"sig\"}", "", NULL},
+        {"{" KEY ",\"use\":\"enc\"}", "/use", "credential"},
         {"{" KEY ",\"alg\":\"ES256\"}", "/alg", "EdDSA"},
         {"{" KEY ",\"nbf\":-1}", "/nbf", "0 to"},
         {"{" KEY ",\"nbf\":5,\"exp\":5}", "/exp", "never valid"},
@@ -67,6 +79,29 @@ static void strict_in_every_member(void **state)
         {"{" KEY ",\"use\":\"rules\",\"classes\":[\"dynamic\"]}", "/classes", "only a credential key"},
     };
     ASSERT_REFUSALS(cases, read_keys);
+}
+
+/* What is left out or ignored is told, with its place; what RFC 7517 has is not worth a word. */
+static void what_is_ignored_is_told(void **state)
+{
+    (void)state;
+    struct json_problems problems = {0};
+    cJSON *tree = json_parse(
+        bytes_of_text("{\"keys\":[{" P256 "},{" KEY ",\"use\":\"sig\",\"x5t\":\"a\",\"clases\":[]}]}"), &problems);
+    struct json_place root = json_root(tree);
+    struct jwks keys;
+    assert_true(jwks_read(&root, &keys, &problems));
+    assert_int_equal(keys.count, 1);
+    assert_int_equal(keys.keys[0].use, KEY_USE_CREDENTIAL);
+    assert_int_equal(keys.keys[0].classes, (1u << CLASS_COUNT) - 1);
+    assert_int_equal(problems.warnings, 2);
+    assert_string_equal(problems.items[0].pointer, "/keys/0");
+    assert_non_null(strstr(problems.items[0].message, "web-1"));
+    assert_non_null(strstr(problems.items[0].message, "P-256"));
+    assert_string_equal(problems.items[1].pointer, "/keys/1/clases");
+    jwks_free(&keys);
+    cJSON_Delete(tree);
+    json_problems_free(&problems);
 }
 
 static void too_many_regions_are_refused(void **state)
@@ -162,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strict_in_every_member),
+        cmocka_unit_test(what_is_ignored_is_told),
         cmocka_unit_test(too_many_regions_are_refused),
         cmocka_unit_test(a_key_is_listed_as_it_was_imported),
         cmocka_unit_test(the_shortest_key_fits_the_log),
