@@ -213,6 +213,7 @@ static void fold_piece(struct journal *journal, char *error, size_t error_size)
         return;
     if (status == FOLD_FAILED && journal->fold)
         snprintf(error, error_size, "%s", fold_error(journal->fold));
+    snprintf(journal->fold_error, sizeof journal->fold_error, "%s", status == FOLD_FAILED ? error : "");
     if (journal->fold)
         fold_close(journal->fold);
     journal->fold = NULL;

@@ -19,6 +19,7 @@ struct journal {
     uint64_t reserve_tried_ns;
     uint64_t fold_next_ns; /* when folding may go on */
     uint64_t fold_after;   /* the next fold is due only when the log is beyond this sequence */
+    char fold_error[256];  /* why the last fold failed; empty where it did not */
 };
 
 /* Opens the store (creating it where it is missing) and replays its log. `error` gets one line. */

@@ -124,6 +124,8 @@ static void put_control(FILE *out, const struct service *service)
     put_gauge(out, "chengmen_log_sequence", "Last durable record of the log.", log.durable);
     put_gauge(out, "chengmen_log_segments", "Segments of the log.", log.segments);
     put_gauge(out, "chengmen_log_space_low", "1: disk space for the log is short.", log.space_low);
+    put_gauge(out, "chengmen_fold_failed", "1: the last fold failed, so the log grows.",
+              service->journal.fold_error[0] != 0);
     put_counter(out, "chengmen_subject_changes_total", "Subject changes in the log.", state->subject_changes);
     put_counter(out, "chengmen_control_calls_total", "Calls to the control daemon.", service->calls);
     put_counter(out, "chengmen_control_refusals_total", "Calls that were refused.", service->refusals);

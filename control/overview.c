@@ -60,6 +60,8 @@ static void add_warnings(cJSON *result, const struct service *service, const str
         add_warning(warnings, "no rules are in force: every verdict is REFER%s", "");
     if (log->space_low)
         add_warning(warnings, "disk space for the log is short in %s", service->journal.store);
+    if (service->journal.fold_error[0])
+        add_warning(warnings, "the last fold failed, so the log grows: %s", service->journal.fold_error);
     for (uint32_t i = 0; i < state->list_count; i++) {
         const struct status_list *list = &state->lists[i].list;
         enum list_freshness freshness = list_freshness(list, clock_wall_s());

@@ -4,15 +4,18 @@ import contextlib
 import json
 import os
 import struct
+import subprocess
 import time
 import urllib.request
 
 from appliance import until
+from cases_control import Daemon
 from check import case, expect, expect_equal
 from formats import GREEN, PRINTED, Key, post_v, request, status_reference
 
 RECORDS = 3000
 PAGE = 4096
+FOLD_RECORDS = 1 << 20  # as many changes make a fold due (control/journal.c)
 HTTP = "127.0.0.1:8099"
 LIST = "https://status.test/damage"
 UNAVAILABLE = bytes.fromhex("a104183d")  # the reason alone, NO_GENERATION
@@ -230,6 +233,34 @@ def filter_(city):
             expect_equal(a.info()["table_damaged"], 0, "table")
             expect_alarm(a, 1, "chengmen_dataplane_filter_damaged", 1, "filter")
             served(what)
+
+
+@case("a fold meets a damaged page: control goes on, nothing has changed, and the operator is told")
+def fold(city):
+    with Daemon(city, HTTP) as daemon:
+        store = os.path.join(daemon.directory, "store")
+        line = '{"issuer":"CN-310000","subject":"%032x","colour":"red"}\n'
+        daemon.run("status", "import", "-", text="".join(line % number for number in range(RECORDS)))
+        daemon.stop()
+        daemon.run("store", "compact", store)
+        daemon.start()
+        expect_equal(metric("chengmen_fold_failed"), 0, "folds that failed before")
+        name = next(name for name in os.listdir(store) if name.startswith("table-"))
+        flip(os.path.join(store, name), 10 * PAGE + 100)
+        path = daemon.path("changes", "".join(line % number for number in range(RECORDS, RECORDS + FOLD_RECORDS)))
+        done = subprocess.run([os.path.join(city.build, "chengmen"), "status", "import", path, "--socket",
+                               daemon.socket], capture_output=True, text=True, timeout=240)
+        expect_equal(done.returncode, 0, f"import: {done.stderr}")
+        told = until(lambda: [warning for warning in daemon.ask("info")["warnings"] if "fold" in warning], 60,
+                     "a warning of the fold that failed", 0.1)
+        wanted = f"table {name.removeprefix('table-')} is damaged at page 9"
+        expect(wanted in told[0], f"the warning: {told}")
+        expect_equal(metric("chengmen_fold_failed"), 1, "the last fold failed")
+        daemon.run("status", "set", "--issuer", "CN-310000", "--subject", f"{RECORDS:032x}", "--colour", "green")
+        told = daemon.ask("status", "get", "--issuer", "CN-310000", "--subject", f"{RECORDS:032x}")
+        expect_equal(told["colour"], "green", "a change after the fold that failed")
+        expect(os.path.exists(os.path.join(store, name)), "the table stays")
+        daemon.stop()
 
 
 def listed(city, index):
