@@ -157,13 +157,16 @@ static int dump(int argc, char **argv)
         {"output", CLI_TEXT, "FILE", "a new file, readable by its owner only", &output, NULL},
         {"json", CLI_FLAG, NULL, "prints one JSON object", &json, NULL},
     };
-    const struct cli_usage usage = {"chengmen store dump [DIRECTORY] --output FILE",
-                                    "Writes all that is in force to one file, for chengmen store restore.\n"
-                                    "The file holds secrets: of the store and of its scanning points.",
-                                    options,
-                                    2,
-                                    0,
-                                    1};
+    const struct cli_usage usage = {
+        "chengmen store dump [DIRECTORY] --output FILE",
+        "Writes all that is in force to one file, for chengmen store restore.\n"
+        "The file holds the store's secret, and its scanning points' secrets as the seal's key\n"
+        "closed them: keep that key too (seal_key of the configuration, else STORE.key),\n"
+        "or points with OSCORE must be rotated after a restore.",
+        options,
+        2,
+        0,
+        1};
     cli_parse(&usage, argc, argv, directory);
     if (!output)
         cli_usage_error("--output is missing; usage: %s", usage.line);

@@ -1,6 +1,6 @@
 /* A gate that opens: reads codes, one a line, from its scanner (standard input), asks the appliance, and drives its
  * barrier, here a line on standard output. A gate that cannot ask stays closed and calls staff. */
-#include "control/scan/chengmen_scan.h"
+#include <chengmen_scan.h>
 
 #include <stdio.h>
 #include <string.h>

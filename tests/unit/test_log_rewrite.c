@@ -55,7 +55,8 @@ static void put_list(unsigned number, uint8_t fill)
     uint8_t room[512];
     struct status_list *list = &model.list[number];
     memset(model.bits[number], fill, ENTRIES / 4);
-    *list = (struct status_list){.issuer = "i", .iat_s = ++now_s, .exp_s = now_s + 100, .entries = ENTRIES};
+    now_s++;
+    *list = (struct status_list){.issuer = "i", .iat_s = now_s, .exp_s = now_s + 100, .entries = ENTRIES};
     snprintf(list->uri, sizeof(list->uri), "https://s/%u", number);
     list->bits = model.bits[number];
     size_t size = status_list_encode(list, room, sizeof(room));
@@ -65,7 +66,8 @@ static void put_list(unsigned number, uint8_t fill)
 static void put_change(unsigned number, uint32_t index, enum status_value value)
 {
     uint8_t entry[STATUS_CHANGE_ENTRY_SIZE], room[STATUS_CHANGE_ENCODED_MAX(1)];
-    struct status_change change = {.iat_s = ++now_s, .exp_s = now_s + 100, .count = 1, .entries = entry};
+    now_s++;
+    struct status_change change = {.iat_s = now_s, .exp_s = now_s + 100, .count = 1, .entries = entry};
     snprintf(change.uri, sizeof(change.uri), "https://s/%u", number);
     status_change_put(entry, 0, index, value);
     size_t size = status_change_encode(&change, room, sizeof(room));
