@@ -2,6 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/address.h"
+#include "control/encoding.h"
+#include "control/point_claims.h"
 #include "control/points_json.h"
 #include "control/service.h"
 
@@ -53,6 +56,30 @@ static void keep_context(const struct service *service, struct point *point)
         point->oscore = known->oscore;
 }
 
+/* The dataplane would refuse the record, and hear neither address nor context. */
+static bool refuse_clash(const struct service *service, const struct json_place *document, const struct point *points,
+                         uint32_t count, struct json_problems *problems)
+{
+    struct point_clash clash;
+    if (!point_clashes(&service->journal.state, points, count, &clash))
+        return false;
+    const struct point *point = &points[clash.item];
+    struct json_place item = json_item(document, cJSON_GetArrayItem(document->value, (int)clash.item), clash.item);
+    struct json_place place = json_member(&item, clash.context ? "oscore" : "address");
+    char text[ADDRESS_TEXT_SIZE];
+    if (clash.context) {
+        hex_encode((struct bytes){point->oscore.point_id, point->oscore.point_id_size}, text);
+        json_refuse(problems, &place,
+                    "point_id %s with the same id_context is that of point %u already: point %u needs another", text,
+                    clash.holder, point->id);
+    } else {
+        address_to_text(point->address_family, point->address, text);
+        json_refuse(problems, &place, "%s is the address of point %u already: point %u needs another", text,
+                    clash.holder, point->id);
+    }
+    return true;
+}
+
 cJSON *method_point_import(struct service *service, const struct json_place *params, struct reply *reply)
 {
     static const char *const known[] = {"document", NULL};
@@ -62,11 +89,11 @@ cJSON *method_point_import(struct service *service, const struct json_place *par
     struct point *points = read_points(&document, &count, &reply->problems);
     if (!points)
         return NULL;
-    bool ok = true;
-    for (uint32_t i = 0; ok && i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         keep_context(service, &points[i]);
+    bool ok = !refuse_clash(service, &document, points, count, &reply->problems);
+    for (uint32_t i = 0; ok && i < count; i++)
         ok = append_point(service, &points[i], reply);
-    }
     cJSON *result = ok ? cJSON_CreateObject() : NULL;
     if (ok && count == 1)
         cJSON_AddItemToObject(result, "point", point_json(&points[0]));

@@ -239,6 +239,36 @@ def whole_or_not(city):
         expect("points.json: /9: /mode:" in failed.stderr, failed.stderr)
 
 
+@case("no two points have one address or one context")
+def points_apart(city):
+    with Daemon(city) as daemon:
+        def add(*points):
+            answer = daemon.lines(call("point.import", {"document": [
+                {"id": number, "venue": "v", "class": "mall", **members} for number, members in points]}))[0]
+            return answer.get("error")
+
+        def refused(error, pointer, *words):
+            expect(error and error["data"]["pointer"] == pointer and all(word in error["message"] for word in words), error)
+
+        at = [{"address": f"10.0.0.{number}"} for number in range(10)]
+        context = {"oscore": {"point_id": "01", "id_context": "37cb"}}
+        expect_equal(add((1, at[1]), (2, at[2]), (3, context)), None, "points apart")
+        refused(add((4, at[4]), (5, at[1])), "/document/1/address", "10.0.0.1", "point 1 ", "point 5 ")
+        refused(add((2, at[1])), "/document/0/address", "point 1 ", "point 2 ")
+        refused(add((6, at[6]), (7, at[6])), "/document/1/address", "point 6 ", "point 7 ")
+        refused(add((8, context)), "/document/0/oscore", "point 3 ", "point 8 ")
+        # Each record is taken for itself: point 2 still has its address when point 1 would take it.
+        refused(add((1, at[2]), (2, at[1])), "/document/0/address", "point 2 ", "point 1 ")
+        expect_equal([point["id"] for point in daemon.ask("point", "list")], [1, 2, 3], "points after the refusals")
+        expect_equal(add((1, at[9]), (2, at[1]), (3, {})), None, "an address that was given up before")
+        refused(add((8, context)), "/document/0/oscore", "point 3 ", "point 8 ")
+        expect_equal(add((8, {"oscore": {"point_id": "01"}})), None, "another id context")
+        failed = daemon.run("point", "add", "9", "--venue", "v", "--class", "mall", "--address", "10.0.0.1", code=1)
+        expect("point 2 " in failed.stderr and "point 9 " in failed.stderr, failed.stderr)
+        daemon.run("point", "revoke", "3")
+        expect_equal(add((9, context)), None, "a context after it was revoked")
+
+
 @case("many clients at once are all served")
 def clients(city):
     with Daemon(city) as daemon:
