@@ -15,19 +15,26 @@ static bool append_rules(struct service *service, const char *text, struct bytes
            journal_append(journal, LOG_RULES, program, reply->error, sizeof reply->error);
 }
 
-/* A version names one content for good; only `rules rollback` goes back. */
-static void refuse_version(const struct state *state, const struct json_place *text, uint32_t version,
-                           struct bytes program, struct json_problems *problems)
+/* What applying a set would find of it: a version names one content for good, and only `rules rollback` goes back. */
+enum known { KNOWN_NOT, KNOWN_LAST, KNOWN_REFUSED };
+
+static enum known find_version(const struct state *state, const struct json_place *text, uint32_t version,
+                               struct bytes program, struct json_problems *problems)
 {
+    const struct state_rules *last = state_rules_in_force(state);
+    if (last && last->version == version && bytes_equal((struct bytes){last->program, last->size}, program))
+        return KNOWN_LAST;
     for (uint32_t i = 0; i < state->rules_count; i++) {
         const struct state_rules *known = &state->rules[i];
-        bool same = bytes_equal((struct bytes){known->program, known->size}, program);
-        if (version < known->version || (version == known->version && !same)) {
-            json_refuse(problems, text, "version %u was applied before: this file has %u and must have a later one",
-                        known->version, version);
-            return;
-        }
+        if (version > known->version)
+            continue;
+        json_refuse(problems, text,
+                    "version %u was applied before: this file has %u and must have a later one (`rules rollback` goes "
+                    "back)",
+                    known->version, version);
+        return KNOWN_REFUSED;
     }
+    return KNOWN_NOT;
 }
 
 static cJSON *summary_json(const struct rules_summary *summary)
@@ -76,11 +83,13 @@ cJSON *method_rules_apply(struct service *service, const struct json_place *para
         return NULL;
     struct bytes compiled = {program, size};
     cJSON *result = summary_json(&summary);
-    refuse_version(&service->journal.state, &text_place, summary.version, compiled, &reply->problems);
+    enum known found = find_version(&service->journal.state, &text_place, summary.version, compiled, &reply->problems);
+    bool changes = found == KNOWN_NOT && !dry;
     add_changes(result, &service->journal.state, text);
-    bool ok = reply->problems.refused == 0 && (dry || append_rules(service, text, compiled, reply));
+    bool ok = found != KNOWN_REFUSED && (!changes || append_rules(service, text, compiled, reply));
     free(program);
-    cJSON_AddBoolToObject(result, "applied", !dry);
+    cJSON_AddBoolToObject(result, "applied", changes);
+    cJSON_AddBoolToObject(result, "known", found == KNOWN_LAST);
     cJSON_AddNumberToObject(result, "sequence", (double)service->journal.state.sequence);
     if (ok)
         return result;
@@ -170,36 +179,73 @@ cJSON *method_rules_show(struct service *service, const struct json_place *param
     return result;
 }
 
-/* Applies again what `sequence` brought, or what was in force before. */
+/* The set before the one applied last. What was gone back from does not count: the last one stands where its version
+ * was first applied, and further back there are only earlier versions. NULL where none is kept. */
+static const struct state_rules *rules_before(const struct state *state)
+{
+    const struct state_rules *last = state_rules_in_force(state);
+    uint32_t place = 0;
+    while (last && place < state->rules_count && state->rules[place].version != last->version)
+        place++;
+    while (place-- > 0) {
+        /* 0: a program of another release, which does not load */
+        uint32_t version = state->rules[place].version;
+        if (version != 0 && (last->version == 0 || version < last->version))
+            return &state->rules[place];
+    }
+    return NULL;
+}
+
+static const struct state_rules *rules_of_sequence(const struct state *state, uint64_t sequence)
+{
+    for (uint32_t i = 0; i < state->rules_count; i++)
+        if (state->rules[i].sequence == sequence)
+            return &state->rules[i];
+    return NULL;
+}
+
+static bool apply_again(struct service *service, const struct state_rules *rules, struct reply *reply)
+{
+    /* Copies: the state moves its versions when it takes a new one. */
+    char *text = rules->text ? strdup(rules->text) : NULL;
+    size_t size = rules->size;
+    uint8_t *program = malloc(size + 1);
+    bool ok = program && (text || !rules->text);
+    if (ok)
+        memcpy(program, rules->program, size);
+    ok = ok && append_rules(service, text, (struct bytes){program, size}, reply);
+    free(text);
+    free(program);
+    return ok;
+}
+
+/* Applies again what `sequence` brought, or the set before the one applied last. */
 cJSON *method_rules_rollback(struct service *service, const struct json_place *params, struct reply *reply)
 {
     static const char *const known[] = {"sequence", NULL};
     const struct state *state = &service->journal.state;
     struct json_place place = json_member(params, "sequence");
-    uint64_t sequence = state->rules_count > 1 ? state->rules[state->rules_count - 2].sequence : 0;
+    uint64_t sequence = 0;
     json_known_members(params, known, &reply->problems);
     if (place.value)
         json_uint(&place, 1, JSON_INTEGER_MAX, &sequence, &reply->problems);
     if (reply->problems.refused > 0)
         return NULL;
-    for (uint32_t i = 0; i < state->rules_count; i++) {
-        if (state->rules[i].sequence != sequence)
-            continue;
-        /* Copies: the state moves its versions when it takes a new one. */
-        struct state_rules back = state->rules[i];
-        char *text = back.text ? strdup(back.text) : NULL;
-        uint8_t *program = malloc(back.size + 1);
-        bool ok = program && (text || !back.text);
-        if (ok)
-            memcpy(program, back.program, back.size);
-        ok = ok && append_rules(service, text, (struct bytes){program, back.size}, reply);
-        free(text);
-        free(program);
-        cJSON *result = ok ? cJSON_CreateObject() : NULL;
-        cJSON_AddNumberToObject(result, "version", back.version);
-        cJSON_AddNumberToObject(result, "sequence", (double)state->sequence);
-        return result;
+    const struct state_rules *back = place.value ? rules_of_sequence(state, sequence) : rules_before(state);
+    if (!back) {
+        const struct state_rules *last = state_rules_in_force(state);
+        if (place.value || !last)
+            snprintf(reply->error, sizeof reply->error, "there are no rules to go back to");
+        else
+            snprintf(reply->error, sizeof reply->error, "no rules before version %u are kept", last->version);
+        return NULL;
     }
-    snprintf(reply->error, sizeof reply->error, "there are no rules to go back to");
-    return NULL;
+    uint32_t version = back->version, version_before = state_rules_in_force(state)->version;
+    if (!apply_again(service, back, reply))
+        return NULL;
+    cJSON *result = cJSON_CreateObject();
+    cJSON_AddNumberToObject(result, "version", version);
+    cJSON_AddNumberToObject(result, "version_before", version_before);
+    cJSON_AddNumberToObject(result, "sequence", (double)state->sequence);
+    return result;
 }

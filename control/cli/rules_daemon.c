@@ -23,8 +23,12 @@ static void print_applied(const cJSON *result, bool dry)
 {
     const cJSON *line;
     cJSON_ArrayForEach(line, cJSON_GetObjectItemCaseSensitive(result, "changes")) puts(line->valuestring);
+    bool known = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "known"));
     printf("version %.0f: %.0f city rows, %.0f venue rows; %s\n", cli_number(result, "version"),
-           cli_number(result, "city_rows"), cli_number(result, "venue_rows"), dry ? "not applied" : "applied");
+           cli_number(result, "city_rows"), cli_number(result, "venue_rows"),
+           known ? "it is the one applied last: nothing changes"
+           : dry ? "not applied"
+                 : "applied");
 }
 
 int cli_rules_apply(int argc, char **argv)
@@ -38,7 +42,8 @@ int cli_rules_apply(int argc, char **argv)
         CLI_JSON_OPTION(&json),
     };
     const struct cli_usage usage = {"chengmen rules apply [options] FILE|-",
-                                    "Puts a rule set in force. Its version must be later than all applied before.",
+                                    "Puts a rule set in force. Its version must be later than all applied before;\n"
+                                    "the set applied last, given again, changes nothing.",
                                     options,
                                     4,
                                     1,
@@ -139,7 +144,8 @@ int cli_rules_rollback(int argc, char **argv)
         CLI_JSON_OPTION(&json),
     };
     const struct cli_usage usage = {"chengmen rules rollback [options]",
-                                    "Applies again the rule set that was applied before the last.",
+                                    "Applies again the rule set before the one applied last. Once more, it goes\n"
+                                    "further back, never forward: for that there is --sequence.",
                                     options,
                                     3,
                                     0,
@@ -150,7 +156,8 @@ int cli_rules_rollback(int argc, char **argv)
     if (result && json)
         cli_print_json(result);
     else if (result)
-        printf("version %.0f applied\n", cli_number(result, "version"));
+        printf("version %.0f applied in place of version %.0f\n", cli_number(result, "version"),
+               cli_number(result, "version_before"));
     cJSON_Delete(result);
     return code;
 }
