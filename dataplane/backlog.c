@@ -4,17 +4,21 @@
 
 #include "dataplane/wire.h"
 
-#define SOURCES 32768     /* a power of two */
+#define SOURCES_BITS 18 /* twice the points of a large city; 1.5 MiB */
+#define SOURCES (1u << SOURCES_BITS)
+#define TAG_SHIFT (64 - SOURCES_BITS - 16)
 #define KNOWN_NS_SHIFT 36 /* 69 s */
 #define CLASSES 4
-#define TURNS_MAX 3 /* frames of one source in one choice that are told apart */
+#define TURNS_MAX 3         /* frames of one source in one choice that are told apart */
+#define NEIGHBOURS_SERVED 4 /* questions for our link address that go first in one choice */
 #define RANK_UNKNOWN (TURNS_MAX + 2 * CLASSES)
 #define RANKS (RANK_UNKNOWN + TURNS_MAX + 1)
 
-/* What is known of the sources with one hash. */
+/* What is known of the sources with one hash: of those that take turns, and of the last one that was admitted. */
 struct source {
     uint16_t choice; /* number of the last choice that saw one, and how many frames it saw below */
-    uint16_t known;  /* period in which one was admitted last, and class + 1 below; 0: never */
+    uint16_t known;  /* period in which it was admitted, and class + 1 below; 0: never */
+    uint16_t tag;    /* more of its hash: a stranger whose address falls here by chance is not known by that */
 };
 
 struct waiting {
@@ -30,6 +34,7 @@ struct backlog {
     unsigned excess;        /* of those, how many will not be served */
     bool overload;
     uint16_t choice;
+    unsigned neighbours; /* who asked for our link address in this choice */
     struct waiting waiting[BACKLOG_MAX];
     uint8_t ranks[BACKLOG_MAX];
     struct source sources[SOURCES];
@@ -73,7 +78,7 @@ void backlog_emptied(struct backlog *b, uint64_t now_ns)
 }
 
 /* Multiply-shift under secret factors: nobody can choose to share an entry with another. */
-static struct source *source_of(struct backlog *b, const uint8_t *address, unsigned size)
+static uint64_t hash_of(const struct backlog *b, const uint8_t *address, unsigned size)
 {
     uint64_t hash = 0, word;
     uint32_t short_address;
@@ -86,26 +91,50 @@ static struct source *source_of(struct backlog *b, const uint8_t *address, unsig
         memcpy(&short_address, address, 4);
         hash = ((uint64_t)short_address + 1) * b->factor[0];
     }
-    return &b->sources[hash >> 49];
+    return hash;
 }
 
-static_assert(SOURCES == 1 << (64 - 49), "the hash's top bits are the entry's number");
-
-/* The entry of the frame's source, NULL where it is no plain IP: such frames go last. */
-static struct source *glance(struct backlog *b, const struct frame *frame)
+static struct source *source_of(struct backlog *b, uint64_t hash)
 {
-    enum { ETHERNET = 14, TAG = 4, TYPE_IP4 = 0x0800, TYPE_IP6 = 0x86dd, TYPE_VLAN = 0x8100 };
-    size_t at = ETHERNET;
-    if (frame->length < ETHERNET + TAG + 40)
-        return NULL;
+    return &b->sources[hash >> (64 - SOURCES_BITS)];
+}
+
+enum { ETHERNET = 14, TAG = 4, TYPE_ARP = 0x0806, TYPE_IP4 = 0x0800, TYPE_IP6 = 0x86dd, TYPE_VLAN = 0x8100 };
+
+/* The frame's type, behind a tag where there is one; `at` gets where its content begins. */
+static uint16_t type_of(const struct frame *frame, size_t *at)
+{
+    *at = ETHERNET;
+    if (frame->length < ETHERNET + TAG)
+        return 0;
     uint16_t type = load_be16(frame->data + 12);
-    if (type == TYPE_VLAN) {
-        type = load_be16(frame->data + 16);
-        at += TAG;
-    }
-    if (type == TYPE_IP4)
-        return source_of(b, frame->data + at + 12, 4);
-    return type == TYPE_IP6 ? source_of(b, frame->data + at + 8, 16) : NULL;
+    if (type != TYPE_VLAN)
+        return type;
+    *at += TAG;
+    return load_be16(frame->data + 16);
+}
+
+/* ARP, or an IPv6 neighbour solicitation. */
+static bool asks_for_us(const struct frame *frame)
+{
+    enum { IP6_SIZE = 40, IP6_NEXT_HEADER = 6, ICMP6 = 58, SOLICITATION = 135 };
+    size_t at;
+    uint16_t type = type_of(frame, &at);
+    if (type == TYPE_ARP)
+        return true;
+    return type == TYPE_IP6 && frame->length > at + IP6_SIZE && frame->data[at + IP6_NEXT_HEADER] == ICMP6 &&
+           frame->data[at + IP6_SIZE] == SOLICITATION;
+}
+
+/* The hash of the frame's source. False where it is no plain IP: such frames go last. */
+static bool glance(const struct backlog *b, const struct frame *frame, uint64_t *hash)
+{
+    size_t at;
+    uint16_t type = type_of(frame, &at);
+    if (frame->length < ETHERNET + TAG + 40 || (type != TYPE_IP4 && type != TYPE_IP6))
+        return false;
+    *hash = type == TYPE_IP4 ? hash_of(b, frame->data + at + 12, 4) : hash_of(b, frame->data + at + 8, 16);
+    return true;
 }
 
 static unsigned period_of(uint64_t now_ns)
@@ -116,19 +145,26 @@ static unsigned period_of(uint64_t now_ns)
 void backlog_know(struct backlog *b, const struct endpoint *source, unsigned priority, uint64_t now_ns)
 {
     unsigned class = priority < CLASSES ? priority : CLASSES - 1;
-    source_of(b, source->address, source->family == 4 ? 4 : 16)->known =
-        (uint16_t)(period_of(now_ns) << 3 | (class + 1));
+    uint64_t hash = hash_of(b, source->address, source->family == 4 ? 4 : 16);
+    struct source *s = source_of(b, hash);
+    s->known = (uint16_t)(period_of(now_ns) << 3 | (class + 1));
+    s->tag = (uint16_t)(hash >> TAG_SHIFT);
 }
 
 static unsigned rank_of(struct backlog *b, const struct frame *frame, uint64_t now_ns)
 {
-    struct source *s = glance(b, frame);
-    if (!s)
+    /* Who gets no answer to these sends us nothing any more, known or not: a few go before all others. */
+    if (asks_for_us(frame) && b->neighbours++ < NEIGHBOURS_SERVED)
+        return 0;
+    uint64_t hash;
+    if (!glance(b, frame, &hash))
         return RANKS - 1;
+    struct source *s = source_of(b, hash);
     unsigned choice = b->choice, seen = s->choice, turn = seen >> 2 == choice ? seen & TURNS_MAX : 0;
     s->choice = (uint16_t)(choice << 2 | (turn < TURNS_MAX ? turn + 1 : TURNS_MAX));
     unsigned known = s->known, class = known & 7, age = (period_of(now_ns) - (known >> 3)) & 0x1fffu;
-    return class > 0 && age <= 1 ? turn + 2 * (class - 1) : RANK_UNKNOWN + turn;
+    bool is_known = class > 0 && age <= 1 && s->tag == (uint16_t)(hash >> TAG_SHIFT);
+    return is_known ? turn + 2 * (class - 1) : RANK_UNKNOWN + turn;
 }
 
 /* Moves the frames of the best ranks, `room` at least where there are so many, to the front, in their order, and calls
@@ -137,6 +173,7 @@ static void choose(struct backlog *b, unsigned room, unsigned least_rank, uint64
 {
     unsigned of_rank[RANKS] = {0}, better = 0, last = 0, kept = 0, of_last = 0;
     b->choice = (b->choice + 1) & 0x3fff;
+    b->neighbours = 0;
     struct waiting *all = &b->waiting[b->first];
     for (unsigned i = b->count; i-- > 0;) { /* newest first */
         b->ranks[i] = (uint8_t)rank_of(b, &all[i].frame, now_ns);

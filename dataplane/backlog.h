@@ -7,7 +7,8 @@
  * does not go away for BACKLOG_STANDING_NS, is overload: then each turn serves OVERLOAD_BURST frames and drops the rest
  * unheard, so that nothing is served late and dropping costs little. Which frames are served is decided by a glance at
  * their source address: sources that were admitted lately go before others, classes of priority in their order, one
- * frame of each source before the second of any, and the newest of equals.
+ * frame of each source before the second of any, and the newest of equals. A few questions for our link address go
+ * before all of them: a router that gets no answer to these sends us nothing any more.
  *
  * A source address may be forged: the glance chooses who is heard, it grants nothing. One a worker and port, not
  * shared; time is passed in; fixed memory. */

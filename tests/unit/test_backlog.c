@@ -106,6 +106,32 @@ static void a_backlog_that_stands_is_overload_and_one_that_went_is_not(void **st
     assert_false(backlog_is_overload(backlog));
 }
 
+/* Points behind a router send nothing any more once the router has forgotten our address. */
+static void neighbours_are_answered_in_a_flood(void **state)
+{
+    (void)state;
+    struct frame frames[BURST_MAX];
+    uint64_t since_ns[BURST_MAX], now_ns = START_NS;
+    bool overload = false;
+    for (unsigned turn = 0; turn < 40; turn++, now_ns += MS) {
+        made = 0;
+        struct frame arp = frame_from(0);
+        arp.data[13] = 0x06;
+        arp.length = 42;
+        backlog_put(backlog, &arp, 1);
+        put(4 * BURST_MAX, turn * 300, 1);
+        backlog_emptied(backlog, now_ns);
+        unsigned n = backlog_take(backlog, now_ns, frames, since_ns), answered = 0;
+        for (unsigned i = 0; i < n; i++)
+            answered += frames[i].data == arp.data;
+        drop_excess();
+        overload = backlog_is_overload(backlog);
+        if (overload)
+            assert_true(answered > 0);
+    }
+    assert_true(overload);
+}
+
 static struct endpoint endpoint_of(uint32_t source)
 {
     return (struct endpoint){.family = 4, .address = {20, 0, (uint8_t)(source >> 8), (uint8_t)source}};
@@ -252,6 +278,7 @@ int main(void)
         WITH_A_BACKLOG(who_is_known_goes_before_who_is_not_and_is_forgotten),
         WITH_A_BACKLOG(a_flood_of_strangers_does_not_cost_those_who_are_known),
         WITH_A_BACKLOG(classes_are_served_in_their_order),
+        WITH_A_BACKLOG(neighbours_are_answered_in_a_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
