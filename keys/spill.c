@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <xxhash.h>
 
 #define FILE_NAME "spill"
 #define FILE_STEP (UINT64_C(1) << 30)
@@ -16,6 +17,7 @@
 struct chunk {
     uint8_t *memory; /* NULL: it is in the file */
     uint64_t offset;
+    uint64_t checksum; /* of what is used, once it is in the file */
     uint32_t used;
     bool moving; /* its memory belongs to a transfer */
 };
@@ -104,7 +106,8 @@ static int end_oldest(struct spill *spill)
     if ((uint64_t)n != spill->chunk_size)
         return -EIO;
     if (!moving->write)
-        return 0;
+        return XXH3_64bits(chunk->memory, chunk->used) == chunk->checksum ? 0
+                                                                          : -EIO; /* -EBADMSG would blame the table */
     uint8_t *memory = chunk->memory;
     chunk->memory = NULL;
     return give_back(spill, memory) ? 0 : -ENOMEM;
@@ -116,12 +119,14 @@ static void begin(struct spill *spill, unsigned stream, unsigned at, bool write)
     struct chunk *chunk = &spill->streams[stream].chunks[at];
     spill->moving[place] = (struct moving){stream, at, write};
     chunk->moving = true;
-    if (write)
+    if (write) {
+        chunk->checksum = XXH3_64bits(chunk->memory, chunk->used);
         disk_begin_write(spill->disk, DISK_PLACE_SPILL + place, spill->file, chunk->memory, spill->chunk_size,
                          chunk->offset);
-    else
+    } else {
         disk_begin_read(spill->disk, DISK_PLACE_SPILL + place, spill->file, chunk->memory, spill->chunk_size,
                         chunk->offset);
+    }
 }
 
 /* Where the file ends, so that the next chunk has blocks already: else each write would wait for the file system. */

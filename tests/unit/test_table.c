@@ -239,6 +239,41 @@ static void flip(const char *name, off_t offset)
     close(file);
 }
 
+/* The file has no name any more, but this process has it open. */
+static void flip_spilled(off_t offset)
+{
+    char link[64], target[256];
+    for (int file = 3; file < 256; file++) {
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+        ssize_t length = readlink(link, target, sizeof(target) - 1);
+        target[length > 0 ? length : 0] = '\0';
+        if (strstr(target, "/spill (deleted)")) {
+            char *name = target + strlen(directory) + 1;
+            snprintf(name, 64, "../../proc/self/fd/%d", file);
+            flip(name, offset);
+            return;
+        }
+    }
+    fail_msg("nothing was spilled");
+}
+
+/* What the disk gives back otherwise than it was given is no record, nor a length of one. */
+static void spilled_damage_is_seen(void **state)
+{
+    (void)state;
+    static const off_t offsets[] = {0, SUBJECT_KEY_SIZE + 1, 2000};
+    for (size_t i = 0; i < 3; i++) {
+        struct sorter *sorter = sorter_fill(60000, 100000);
+        const struct subject_record *record;
+        int result;
+        flip_spilled(offsets[i]);
+        while ((result = sorter_next(sorter, &record)) == 1)
+            ;
+        assert_int_equal(result, -EIO);
+        sorter_close(sorter);
+    }
+}
+
 /* Every byte of a small table: the lookup of a record tells of the damage or returns the right record. */
 static void table_damage_is_seen(void **state)
 {
@@ -352,7 +387,7 @@ int main(void)
         TEST(the_last_of_one_version_stays),  TEST(every_record_is_found),
         TEST(large_filters_take_nine_bits),   TEST(table_damage_is_seen),
         TEST(misplaced_pages_are_seen),       TEST(filter_damage_is_seen_and_mended),
-        TEST(keys_must_ascend_and_be_hashes),
+        TEST(keys_must_ascend_and_be_hashes), TEST(spilled_damage_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
