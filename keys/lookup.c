@@ -11,7 +11,8 @@
 struct slot {
     uint8_t key[SUBJECT_KEY_SIZE];
     uint64_t cookie;
-    uint64_t table; /* number of the one that is read */
+    uint64_t store; /* whose table is read: another store may stand in its place, with tables of the same numbers */
+    uint64_t table; /* its number */
     uint64_t page;
     unsigned chain; /* pages read before this one */
     unsigned tries; /* of this page */
@@ -20,7 +21,8 @@ struct slot {
 
 struct lookup {
     struct disk_queue *queue;
-    uint64_t table; /* number of the one that the queue reads; 0: none */
+    uint64_t store; /* whose table the queue reads */
+    uint64_t table; /* its number; 0: none */
     unsigned depth;
     unsigned pending;
     unsigned free; /* first free slot, or `depth` */
@@ -72,10 +74,11 @@ static enum lookup_status of_record(const struct subject_record *record)
 /* Makes the view's table the one that is read. What was put before keeps its own: it is submitted first. */
 static bool use_table(struct lookup *lookup, const struct table *table)
 {
-    if (lookup->table == table->shape.number)
+    if (lookup->store == table->shape.store && lookup->table == table->shape.number)
         return true;
     if (disk_queue_submit(lookup->queue) < 0 || disk_queue_use(lookup->queue, table->file) < 0)
         return false;
+    lookup->store = table->shape.store;
     lookup->table = table->shape.number;
     return true;
 }
@@ -83,6 +86,7 @@ static bool use_table(struct lookup *lookup, const struct table *table)
 static void put(struct lookup *lookup, unsigned i, const struct table *table, uint64_t page, unsigned chain)
 {
     struct slot *slot = &lookup->slots[i];
+    slot->store = table->shape.store;
     slot->table = table->shape.number;
     slot->page = page;
     slot->chain = chain;
@@ -158,7 +162,7 @@ static enum lookup_status judge(struct lookup *lookup, const struct store_view *
     if (status != LOOKUP_PENDING)
         return status;
     const struct table *table = view->table;
-    if (slot->table != table->shape.number) {
+    if (slot->store != table->shape.store || slot->table != table->shape.number) {
         if (!use_table(lookup, table))
             return LOOKUP_FAILED;
         put(lookup, done->slot, table, table_home(&table->shape, slot->key), 0);
