@@ -455,7 +455,9 @@ struct generation *generation_build(struct generation_builder *b, const struct s
         b->rules->references++;
         b->rules_changed = false;
     }
+    static uint64_t numbers; /* beyond one builder: a log is read anew by another. Store thread only */
     *g = b->last;
+    g->number = ++numbers;
     g->keys->references++;
     g->points->references++;
     g->lists->references++;

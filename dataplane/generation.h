@@ -20,6 +20,7 @@ struct issuer_entry {
 };
 
 struct generation {
+    uint64_t number;   /* of this process: no other has the same, not even one of the same records read anew */
     uint64_t sequence; /* the log's last record in it */
     struct catalogue *keys, *points, *lists;
     struct rules_held *rules;

@@ -78,7 +78,7 @@ struct request {
 
     /* While it waits for the store (park.h). */
     bool parked;
-    uint64_t generation_sequence; /* of the generation that it was judged in so far */
+    uint64_t generation_number; /* of the generation that it was judged in so far */
 
     struct decision decision;
     uint64_t decision_number;

@@ -163,7 +163,9 @@ static enum reason admit_error(struct worker *w, const struct request *r, enum r
     if (r->is_protected || ending < ENDING_CODE_4_00 || ending >= ENDING_ALLOW)
         return why;
     if (r->trusted) {
-        if (why != REASON_SOURCE_ECHO && why != REASON_OVERLOAD && why != REASON_DEADLINE)
+        /* What we are to blame for says nothing of who asks. */
+        if (why != REASON_SOURCE_ECHO && why != REASON_OVERLOAD && why != REASON_DEADLINE &&
+            why != REASON_NO_GENERATION)
             admit_trusted_failure(w->admit, now_ns);
         return why;
     }
@@ -270,7 +272,7 @@ static void look_up(struct worker *w, struct request *r, uint64_t now_ns)
         conclude(w, r, status, &record);
         return;
     }
-    r->generation_sequence = w->judge.generation->sequence;
+    r->generation_number = w->judge.generation->number;
     park_put(w->park, r, now_ns);
     r->parked = true;
     count(&w->counters.parked, 1);
@@ -457,11 +459,18 @@ static unsigned step_port(struct worker *w, unsigned port, uint64_t now_ns)
  * again, so that no verdict mixes two. False where it has ended by that. */
 static bool still_open(struct worker *w, struct request *r)
 {
+    uint8_t key[SUBJECT_KEY_SIZE];
     r->parked = false;
-    if (r->generation_sequence == w->judge.generation->sequence)
+    if (r->generation_number == w->judge.generation->number)
         return true;
     r->reason = identify(w, r);
-    return r->reason == REASON_NONE && judge_credentials(&w->judge, &r, 1) == 1;
+    if (r->reason != REASON_NONE || judge_credentials(&w->judge, &r, 1) != 1)
+        return false;
+    judge_subject_key(&w->judge, r, key);
+    if (memcmp(key, r->subject_key, sizeof key) == 0)
+        return true;
+    judge_without_state(r, REASON_STATUS_TIMEOUT); /* another store: it was asked by a name that is not known there */
+    return false;
 }
 
 static void end_parked(struct worker *w, struct request *r)

@@ -4,9 +4,11 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "dataplane/follower.h"
 #include "keys/fold.h"
+#include "keys/log_format.h"
 #include "keys/lookup.h"
 #include "keys/seal.h"
 
@@ -172,6 +174,45 @@ static void nothing_is_in_force_before_the_table_is(void **state)
     assert_non_null(in_force());
 }
 
+/* As after a start of the machine, before control was started: nobody says how far the log goes. */
+static void another_boot(void)
+{
+    char path[CONFIG_PATH_MAX + 16];
+    snprintf(path, sizeof(path), "%s/" LOG_DURABLE_NAME, config.store);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, offsetof(struct log_durable, boot), SEEK_SET), 0);
+    assert_int_equal(fwrite("before this boot", 1, DISK_BOOT_ID_SIZE, file), DISK_BOOT_ID_SIZE);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A log that could not be read for a moment is read anew to the same end: what was found in the generation before is
+ * gone, though both have the same sequence, and must not be taken for what is found in this one. */
+static void a_log_read_anew_makes_another_generation(void **state)
+{
+    (void)state;
+    struct rlimit files, none;
+    struct follower_state seen;
+    put_point(1, 11, 1);
+    commit();
+    another_boot();
+    follow();
+    uint64_t sequence = in_force()->sequence, number = in_force()->number;
+    const struct catalogue *points = in_force()->points;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    none = (struct rlimit){0, files.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    follower_step(follower);
+    follower_state(follower, &seen);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    assert_false(seen.reading);
+    assert_int_equal(in_force()->number, number);
+    follow();
+    assert_int_equal(in_force()->sequence, sequence);
+    assert_ptr_not_equal(in_force()->points, points);
+    assert_int_not_equal(in_force()->number, number);
+}
+
 /* A fold took the log away below the reader: what is in force stays until all is read again, and what went meanwhile is
  * gone. */
 static void a_reader_left_behind_starts_again(void **state)
@@ -287,6 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_in_force_before_the_table_is),
+        TEST(a_log_read_anew_makes_another_generation),
         TEST(a_reader_left_behind_starts_again),
         TEST(no_change_waits_for_tables),
     };
