@@ -31,7 +31,7 @@ def until(condition, seconds, what, pause=0.01):
 
 
 def sanitizer_options():
-    """LeakSanitizer looks at a process by ptrace, which the dataplane has forbidden for itself."""
+    """LeakSanitizer looks at a process by ptrace, which both daemons forbid for themselves."""
     options = os.environ.get("ASAN_OPTIONS")
     return {"ASAN_OPTIONS": options + ":detect_leaks=0"} if options else {}
 
@@ -98,7 +98,7 @@ class Appliance:
                           "answers_per_worker": 4096, **dataplane},
         })
         self.control = Daemon("chengmen-control", [self.program("chengmen-control"), "--config", self.config],
-                              os.path.join(directory, "control.log"))
+                              os.path.join(directory, "control.log"), sanitizer_options())
         self.dataplane = Daemon("chengmen-dataplane", [self.program("chengmen-dataplane"), self.compiled],
                                 os.path.join(directory, "dataplane.log"),
                                 {"RUNTIME_DIRECTORY": self.runtime, **sanitizer_options()})
