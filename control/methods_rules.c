@@ -21,7 +21,7 @@ enum known { KNOWN_NOT, KNOWN_LAST, KNOWN_REFUSED };
 static enum known find_version(const struct state *state, const struct json_place *text, uint32_t version,
                                struct bytes program, struct json_problems *problems)
 {
-    const struct state_rules *last = state_rules_in_force(state);
+    const struct state_rules *last = state_rules_last(state);
     if (last && last->version == version && bytes_equal((struct bytes){last->program, last->size}, program))
         return KNOWN_LAST;
     for (uint32_t i = 0; i < state->rules_count; i++) {
@@ -37,6 +37,24 @@ static enum known find_version(const struct state *state, const struct json_plac
     return KNOWN_NOT;
 }
 
+static void add_time(cJSON *object, const char *name, uint64_t time_s)
+{
+    char text[TIME_TEXT_SIZE];
+    if (time_s == 0 || time_s == UINT64_MAX)
+        return;
+    time_to_text(time_s, text);
+    cJSON_AddStringToObject(object, name, text);
+}
+
+/* What the set is once it is applied. */
+static void add_standing(cJSON *out, const struct rules_summary *summary)
+{
+    uint64_t now_s = clock_wall_s();
+    bool waits = summary->from_s > now_s, ended = summary->to_s <= now_s;
+    cJSON_AddStringToObject(out, "state", waits ? "waits" : ended ? "expired" : "in force");
+    add_time(out, waits ? "waits_until" : "ends", waits ? summary->from_s : summary->to_s);
+}
+
 static cJSON *summary_json(const struct rules_summary *summary)
 {
     cJSON *out = cJSON_CreateObject();
@@ -48,12 +66,13 @@ static cJSON *summary_json(const struct rules_summary *summary)
     cJSON_AddNumberToObject(out, "venues", summary->venues);
     cJSON_AddNumberToObject(out, "equivalences", summary->equivalences);
     cJSON_AddNumberToObject(out, "program_bytes", (double)summary->program_size);
+    add_standing(out, summary);
     return out;
 }
 
 static void add_changes(cJSON *result, const struct state *state, const char *text)
 {
-    const struct state_rules *before = state_rules_in_force(state);
+    const struct state_rules *before = state_rules_last(state);
     struct json_problems ignored = {0};
     char *lines =
         before && before->text ? rules_diff(bytes_of_text(before->text), bytes_of_text(text), &ignored) : NULL;
@@ -97,67 +116,28 @@ cJSON *method_rules_apply(struct service *service, const struct json_place *para
     return NULL;
 }
 
-/* A version and when it counts: two sets may stand side by side, one waiting for its day. What the dataplane makes of
- * the same records (rule_set_pick), told of each. */
-struct version_dates {
-    uint64_t from_s, to_s;
-};
-
-static struct version_dates dates_of(const struct state_rules *version)
-{
-    char ignored[128];
-    struct rule_set *rules = rule_set_load((struct bytes){version->program, version->size}, ignored, sizeof ignored);
-    struct version_dates dates = {UINT64_MAX, 0};
-    if (rules)
-        dates = (struct version_dates){rule_set_from_s(rules), rule_set_to_s(rules)};
-    rule_set_free(rules);
-    return dates;
-}
-
-/* `place` of `count` versions in the order they were applied. */
-static const char *state_of(const struct version_dates dates[], uint32_t place, uint32_t count, uint64_t now_s)
-{
-    if (dates[place].to_s == 0)
-        return "does not load";
-    for (uint32_t later = place + 1; later < count; later++)
-        if (dates[later].from_s <= dates[place].from_s || dates[later].from_s <= now_s || dates[later].to_s == 0)
-            return "replaced";
-    if (dates[place].from_s > now_s)
-        return "waits";
-    return dates[place].to_s <= now_s ? "expired" : "in force";
-}
-
 static cJSON *history_json(const struct state *state)
 {
-    struct version_dates dates[STATE_RULES_KEPT];
     cJSON *history = cJSON_CreateArray();
-    for (uint32_t i = 0; i < state->rules_count; i++)
-        dates[i] = dates_of(&state->rules[i]);
     for (uint32_t i = 0; i < state->rules_count; i++) {
-        char text[TIME_TEXT_SIZE];
+        const struct state_rules *rules = &state->rules[i];
         cJSON *row = cJSON_CreateObject();
-        cJSON_AddNumberToObject(row, "version", state->rules[i].version);
-        cJSON_AddNumberToObject(row, "sequence", (double)state->rules[i].sequence);
-        cJSON_AddStringToObject(row, "state", state_of(dates, i, state->rules_count, clock_wall_s()));
-        if (dates[i].from_s > 0 && dates[i].from_s != UINT64_MAX) {
-            time_to_text(dates[i].from_s, text);
-            cJSON_AddStringToObject(row, "from", text);
-        }
-        if (dates[i].to_s > 0 && dates[i].to_s != UINT64_MAX) {
-            time_to_text(dates[i].to_s, text);
-            cJSON_AddStringToObject(row, "to", text);
-        }
+        cJSON_AddNumberToObject(row, "version", rules->version);
+        cJSON_AddNumberToObject(row, "sequence", (double)rules->sequence);
+        cJSON_AddStringToObject(row, "state", state_rules_standing(state, i, clock_wall_s()));
+        add_time(row, "from", rules->from_s);
+        add_time(row, "to", rules->to_s);
         cJSON_AddItemToArray(history, row);
     }
     return history;
 }
 
-/* The rules in force, or those that the record `sequence` brought. */
+/* The rules applied last, or those that the record `sequence` brought. */
 cJSON *method_rules_show(struct service *service, const struct json_place *params, struct reply *reply)
 {
     static const char *const known[] = {"sequence", NULL};
     const struct state *state = &service->journal.state;
-    const struct state_rules *shown = state_rules_in_force(state);
+    const struct state_rules *shown = state_rules_last(state);
     struct json_place place = json_member(params, "sequence");
     uint64_t sequence = shown ? shown->sequence : 0;
     json_known_members(params, known, &reply->problems);
@@ -183,7 +163,7 @@ cJSON *method_rules_show(struct service *service, const struct json_place *param
  * was first applied, and further back there are only earlier versions. NULL where none is kept. */
 static const struct state_rules *rules_before(const struct state *state)
 {
-    const struct state_rules *last = state_rules_in_force(state);
+    const struct state_rules *last = state_rules_last(state);
     uint32_t place = 0;
     while (last && place < state->rules_count && state->rules[place].version != last->version)
         place++;
@@ -233,14 +213,14 @@ cJSON *method_rules_rollback(struct service *service, const struct json_place *p
         return NULL;
     const struct state_rules *back = place.value ? rules_of_sequence(state, sequence) : rules_before(state);
     if (!back) {
-        const struct state_rules *last = state_rules_in_force(state);
+        const struct state_rules *last = state_rules_last(state);
         if (place.value || !last)
             snprintf(reply->error, sizeof reply->error, "there are no rules to go back to");
         else
             snprintf(reply->error, sizeof reply->error, "no rules before version %u are kept", last->version);
         return NULL;
     }
-    uint32_t version = back->version, version_before = state_rules_in_force(state)->version;
+    uint32_t version = back->version, version_before = state_rules_last(state)->version;
     if (!apply_again(service, back, reply))
         return NULL;
     cJSON *result = cJSON_CreateObject();

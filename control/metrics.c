@@ -115,12 +115,15 @@ static void put_lists(FILE *out, const struct state *state)
 static void put_control(FILE *out, const struct service *service)
 {
     const struct state *state = &service->journal.state;
-    const struct state_rules *rules = state_rules_in_force(state);
+    uint64_t now_s = clock_wall_s();
+    const struct state_rules *rules = state_rules_last(state), *now = state_rules_at(state, now_s);
     struct log_writer_info log;
     log_writer_info(service->journal.log, &log);
     put_gauge(out, "chengmen_keys", "Issuer keys, retired ones with them.", state->key_count);
     put_gauge(out, "chengmen_points", "Scanning points.", state->point_count);
     put_gauge(out, "chengmen_rules_version", "Version of the rules applied last.", rules ? rules->version : 0);
+    put_gauge(out, "chengmen_rules_version_in_force", "Version of the rules that decide now; 0: none.",
+              now && now->to_s > now_s ? now->version : 0);
     put_gauge(out, "chengmen_log_sequence", "Last durable record of the log.", log.durable);
     put_gauge(out, "chengmen_log_segments", "Segments of the log.", log.segments);
     put_gauge(out, "chengmen_log_space_low", "1: disk space for the log is short.", log.space_low);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "control/lists_json.h"
+#include "control/times.h"
 #include "dataplane/clock.h"
 #include "dataplane/reasons.h"
 
@@ -46,6 +47,24 @@ static void add_damage(cJSON *warnings, const struct telemetry *telemetry)
         add_warning(warnings, "%s requests met damaged subject records since the dataplane started", number);
 }
 
+static void add_rules_warnings(cJSON *warnings, const struct state *state, uint64_t now_s)
+{
+    const struct state_rules *last = state_rules_last(state), *now = state_rules_at(state, now_s);
+    char text[TIME_TEXT_SIZE];
+    if (!last || (!now && last->version != 0)) {
+        time_to_text(last ? last->from_s : 0, text);
+        add_warning(warnings,
+                    last ? "no rules are in force: every verdict is REFER; the set applied last waits until %s"
+                         : "no rules are in force: every verdict is REFER%s",
+                    last ? text : "");
+    } else if (!now) {
+        add_warning(warnings, "the rules applied last do not load: every verdict is REFER%s", "");
+    } else if (now->to_s <= now_s) {
+        time_to_text(now->to_s, text);
+        add_warning(warnings, "the rules ended at %s: every verdict is REFER", text);
+    }
+}
+
 static void add_warnings(cJSON *result, const struct service *service, const struct telemetry *telemetry,
                          const struct log_writer_info *log)
 {
@@ -56,8 +75,7 @@ static void add_warnings(cJSON *result, const struct service *service, const str
     add_damage(warnings, telemetry);
     if (state->key_count == 0)
         add_warning(warnings, "no issuer key is in force%s", "");
-    if (state->rules_count == 0)
-        add_warning(warnings, "no rules are in force: every verdict is REFER%s", "");
+    add_rules_warnings(warnings, state, clock_wall_s());
     if (log->space_low)
         add_warning(warnings, "disk space for the log is short in %s", service->journal.store);
     if (service->journal.fold_error[0])
@@ -71,14 +89,28 @@ static void add_warnings(cJSON *result, const struct service *service, const str
     }
 }
 
+/* `version` and `sequence` are of the set applied last, `in_force` of the one that decides now: not the same where the
+ * last waits for its time. */
 static void add_rules(cJSON *result, const struct state *state)
 {
-    const struct state_rules *rules = state_rules_in_force(state);
+    uint64_t now_s = clock_wall_s();
+    const struct state_rules *last = state_rules_last(state), *now = state_rules_at(state, now_s);
     cJSON *object = cJSON_AddObjectToObject(result, "rules");
+    char text[TIME_TEXT_SIZE];
     cJSON_AddNumberToObject(object, "kept", state->rules_count);
-    if (rules) {
-        cJSON_AddNumberToObject(object, "sequence", (double)rules->sequence);
-        cJSON_AddNumberToObject(object, "version", rules->version);
+    if (!last)
+        return;
+    cJSON_AddNumberToObject(object, "sequence", (double)last->sequence);
+    cJSON_AddNumberToObject(object, "version", last->version);
+    cJSON_AddStringToObject(object, "state", state_rules_standing(state, state->rules_count - 1, now_s));
+    if (last->from_s > now_s) {
+        time_to_text(last->from_s, text);
+        cJSON_AddStringToObject(object, "waits_until", text);
+    }
+    if (now && now->to_s > now_s) {
+        cJSON *in_force = cJSON_AddObjectToObject(object, "in_force");
+        cJSON_AddNumberToObject(in_force, "sequence", (double)now->sequence);
+        cJSON_AddNumberToObject(in_force, "version", now->version);
     }
 }
 

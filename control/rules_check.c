@@ -4,6 +4,7 @@
 
 #include "control/json_internal.h"
 #include "control/rules_program.h"
+#include "dataplane/clock.h"
 #include "keys/subject.h"
 
 #define ROW_NONE UINT32_MAX
@@ -50,6 +51,10 @@ static void warn_equivalence(const struct rules_program *program)
 
 static void warn_lists(const struct rules_program *program)
 {
+    if (program->to_s <= clock_wall_s()) {
+        struct json_place to = json_member(&program->root, "to");
+        json_warn(program->problems, &to, "the set has ended: every request is referred");
+    }
     if (program->row_count == 0)
         json_warn(program->problems, &program->root, "no rows at all: every request is referred");
     for (uint32_t i = 0; i < program->venue_count; i++)

@@ -212,9 +212,12 @@ static enum state_error apply_rules(struct state *state, const struct log_record
     char ignored[256];
     struct rule_set *set = rule_set_load(record->payload, ignored, sizeof ignored);
     uint32_t version = set ? rule_set_version(set) : 0;
+    uint64_t from_s = set ? rule_set_from_s(set) : 0, to_s = set ? rule_set_to_s(set) : 0;
     rule_set_free(set);
     state->rules[state->rules_count++] = (struct state_rules){.sequence = record->sequence,
                                                               .version = version,
+                                                              .from_s = from_s,
+                                                              .to_s = to_s,
                                                               .program = program,
                                                               .size = record->payload.length,
                                                               .text = state->rules_text};
@@ -234,9 +237,32 @@ static enum state_error apply_rules_text(struct state *state, struct bytes paylo
     return STATE_OK;
 }
 
-const struct state_rules *state_rules_in_force(const struct state *state)
+const struct state_rules *state_rules_last(const struct state *state)
 {
     return state->rules_count ? &state->rules[state->rules_count - 1] : NULL;
+}
+
+/* As the dataplane has it: of what was applied since a set that does not load, the last whose time has come. */
+const struct state_rules *state_rules_at(const struct state *state, uint64_t now_s)
+{
+    for (uint32_t place = state->rules_count; place-- > 0 && state->rules[place].version != 0;)
+        if (state->rules[place].from_s <= now_s)
+            return &state->rules[place];
+    return NULL;
+}
+
+const char *state_rules_standing(const struct state *state, uint32_t place, uint64_t now_s)
+{
+    const struct state_rules *rules = &state->rules[place];
+    if (rules->version == 0)
+        return "does not load";
+    for (uint32_t later = place + 1; later < state->rules_count; later++)
+        if (state->rules[later].version == 0 || state->rules[later].from_s <= rules->from_s ||
+            state->rules[later].from_s <= now_s)
+            return "replaced";
+    if (rules->from_s > now_s)
+        return "waits";
+    return rules->to_s <= now_s ? "expired" : "in force";
 }
 
 static enum state_error apply_subjects(struct state *state, struct bytes payload)

@@ -23,8 +23,9 @@ struct state_list {
 
 struct state_rules {
     uint64_t sequence;
-    uint32_t version;
-    uint8_t *program; /* the record's payload */
+    uint32_t version;      /* 0 where the dataplane cannot load the program */
+    uint64_t from_s, to_s; /* to_s UINT64_MAX: open */
+    uint8_t *program;      /* the record's payload */
     size_t size;
     char *text; /* the rule set file; NULL where the log has none */
 };
@@ -39,7 +40,7 @@ struct state {
     uint32_t point_index_size;
     struct state_list *lists;
     uint32_t list_count;
-    struct state_rules rules[STATE_RULES_KEPT]; /* ascending; the last is in force */
+    struct state_rules rules[STATE_RULES_KEPT]; /* in the order they were applied; the last may wait for its time */
     uint32_t rules_count;
     char *rules_text;  /* of the program that comes next, or NULL */
     uint64_t sequence; /* of the last record applied */
@@ -67,4 +68,9 @@ bool state_has_room(const struct state *state, enum log_type type, struct bytes 
 const struct issuer_key *state_key(const struct state *state, const uint8_t kid[COSE_KID_SIZE]);
 const struct point *state_point(const struct state *state, uint32_t id);
 const struct state_list *state_list(const struct state *state, const char *uri);
-const struct state_rules *state_rules_in_force(const struct state *state);
+/* The set applied last. */
+const struct state_rules *state_rules_last(const struct state *state);
+/* The set that the dataplane decides by at `now_s`, which may have ended; NULL where none has begun. */
+const struct state_rules *state_rules_at(const struct state *state, uint64_t now_s);
+/* "in force", "waits", "expired", "replaced", "does not load": the set at `place`, in words. */
+const char *state_rules_standing(const struct state *state, uint32_t place, uint64_t now_s);

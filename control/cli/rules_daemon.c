@@ -24,11 +24,15 @@ static void print_applied(const cJSON *result, bool dry)
     const cJSON *line;
     cJSON_ArrayForEach(line, cJSON_GetObjectItemCaseSensitive(result, "changes")) puts(line->valuestring);
     bool known = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "known"));
-    printf("version %.0f: %.0f city rows, %.0f venue rows; %s\n", cli_number(result, "version"),
+    const char *until = cli_text(result, "waits_until");
+    printf("version %.0f: %.0f city rows, %.0f venue rows; %s%s%s\n", cli_number(result, "version"),
            cli_number(result, "city_rows"), cli_number(result, "venue_rows"),
            known ? "it is the one applied last: nothing changes"
            : dry ? "not applied"
-                 : "applied");
+                 : "applied",
+           *until ? "; waits until " : "", until);
+    if (strcmp(cli_text(result, "state"), "expired") == 0)
+        fprintf(stderr, "warning: the set ended at %s: every verdict by it is REFER\n", cli_text(result, "ends"));
 }
 
 int cli_rules_apply(int argc, char **argv)

@@ -371,6 +371,36 @@ def rollbacks(city):
         expect(seen == list(range(24, 24 - len(seen), -1)) and len(seen) >= 8, seen)
 
 
+@case("a rule set that waits, and one that has ended, are told from the one in force")
+def waiting(city):
+    with Daemon(city, http="127.0.0.1:9081") as daemon:
+        def metric(name):
+            with urllib.request.urlopen("http://127.0.0.1:9081/metrics", timeout=10) as answer:
+                return next(line.split()[1] for line in answer.read().decode().splitlines() if line.startswith(name + " "))
+
+        later = daemon.path("later.json", {**RULES, "version": 1, "from": "2098-01-01T00:00:00+08:00"})
+        applied = daemon.run("rules", "apply", later).stdout
+        expect("applied; waits until 2098-01-01T00:00:00+08:00" in applied, applied)
+        info = daemon.ask("info")
+        expect("in_force" not in info["rules"] and info["rules"]["state"] == "waits", info["rules"])
+        expect(any("waits until 2098" in line for line in info["warnings"]), info["warnings"])
+        expect_equal(metric("chengmen_rules_version_in_force"), "0", "version in force, of none")
+        daemon.run("rules", "apply", daemon.path("now.json", {**RULES, "version": 2}))
+        daemon.run("rules", "apply", daemon.path("2099.json", {**RULES, "version": 3, "from": "2099-01-01T00:00:00+08:00"}))
+        info = daemon.ask("info")
+        expect_equal((info["rules"]["version"], info["rules"]["in_force"]["version"], info["rules"]["waits_until"]),
+                     (3, 2, "2099-01-01T00:00:00+08:00"), "rules of info")
+        expect(not any("rules" in line for line in info["warnings"]), info["warnings"])
+        expect_equal((metric("chengmen_rules_version"), metric("chengmen_rules_version_in_force")), ("3", "2"), "metrics")
+        ended = daemon.path("ended.json", {**RULES, "version": 4, "to": "2021-01-01T00:00:00+08:00"})
+        warned = daemon.run("rules", "check", ended, code=1)
+        expect("/to: warning: the set has ended" in warned.stdout + warned.stderr, warned)
+        expect("ended at 2021-01-01T00:00:00+08:00" in daemon.run("rules", "apply", ended).stderr, "a warning")
+        info = daemon.ask("info")
+        expect("in_force" not in info["rules"] and any("the rules ended at 2021" in line for line in info["warnings"]), info)
+        expect_equal(metric("chengmen_rules_version_in_force"), "0", "version in force, of one that ended")
+
+
 @case("contexts are exported, rotated and revoked")
 def contexts(city):
     with Daemon(city) as daemon:

@@ -144,8 +144,8 @@ static void the_last_rules_are_kept_with_their_texts(void **state)
     }
     assert_int_equal(apply(LOG_RULES, bytes_of_text("x")), STATE_OK);
     assert_int_equal(state_now.rules_count, STATE_RULES_KEPT);
-    assert_null(state_rules_in_force(&state_now)->text);
-    assert_int_equal(state_rules_in_force(&state_now)->sequence, sequence);
+    assert_null(state_rules_last(&state_now)->text);
+    assert_int_equal(state_rules_last(&state_now)->sequence, sequence);
     assert_string_equal(state_now.rules[STATE_RULES_KEPT - 2].text, "text 20");
     assert_string_equal(state_now.rules[0].text, "text 6");
 }
