@@ -5,6 +5,7 @@
 #include "control/json_internal.h"
 #include "control/rules_program.h"
 #include "dataplane/clock.h"
+#include "dataplane/date_time.h"
 #include "keys/subject.h"
 
 #define ROW_NONE UINT32_MAX
@@ -80,6 +81,21 @@ static bool is_symbol(enum fact_type type, const struct value *constant)
     return false;
 }
 
+/* Whether a date-time is written as the fact is: 2020-03-06T00:00:00Z, a day as 2020-03-06T00:00:00+08:00. */
+static bool is_written_so(enum fact_type type, struct bytes text)
+{
+    static const char midnight[] = "T00:00:00+08:00";
+    char room[DATE_TIME_ROOM];
+    int64_t ms;
+    if (!date_time_parse(text, &ms))
+        return false;
+    if (type == FACT_TYPE_DAY)
+        return text.length == DATE_SIZE + sizeof midnight - 1 &&
+               memcmp(text.data + DATE_SIZE, midnight, sizeof midnight - 1) == 0;
+    return ms >= 0 &&
+           bytes_equal((struct bytes){(const uint8_t *)room, date_time_write_s((uint64_t)ms / 1000, room)}, text);
+}
+
 static void warn_constant(const struct rules_program *program, const struct program_row *row, enum fact fact,
                           const struct value *constant)
 {
@@ -102,6 +118,10 @@ static void warn_constant(const struct rules_program *program, const struct prog
                       symbols(type, room, sizeof room));
     } else if (constant->kind != kinds[type]) {
         json_warn(program->problems, &when, "never equal: %s is %s", fact_path(fact), names[type]);
+    } else if ((type == FACT_TYPE_TIME || type == FACT_TYPE_DAY) && !is_written_so(type, value_bytes(constant))) {
+        json_warn(program->problems, &when, "never equal: %s is written as 2020-03-06T00:00:00%s, not as %.*s",
+                  fact_path(fact), type == FACT_TYPE_DAY ? "+08:00" : "Z", (int)value_bytes(constant).length,
+                  (const char *)value_bytes(constant).data);
     }
 }
 
@@ -269,6 +289,7 @@ void program_warn(const struct rules_program *program)
         warn_constants(program, &program->rows[i]);
         warn_row(&warnings, &program->rows[i]);
     }
+    program_warn_guards(program);
     warn_unreachable(&warnings);
     if (warnings.work_left < 0)
         json_warn(program->problems, &program->root, "too large to compare every row with every other");

@@ -67,3 +67,5 @@ bool program_bounds(struct rules_program *program, struct rules_summary *out);
 uint8_t *program_encode(const struct rules_program *program, size_t *size);
 /* Reports what is allowed but suspicious. */
 void program_warn(const struct rules_program *program);
+/* And, in rules_guards.c, what errs on facts that there may be. */
+void program_warn_guards(const struct rules_program *program);

@@ -287,6 +287,68 @@ static const struct {
      "/city/0", true},
 };
 
+#define HOT "{\">\":[{\"var\":\"evidence.temperature\"},3730]}"
+#define WARM "{\"var\":\"evidence.temperature\"}"
+#define NOW "{\"plusTime\":[{\"var\":\"now\"},0,\"day\"]}"
+#define NAMED(id, when) "{\"id\":\"" id "\",\"when\":" when ",\"verdict\":\"REFER\",\"reason\":\"FEVER\"}"
+
+/* The pointer of the one warning there is; NULL for none. */
+static const struct {
+    const char *text;
+    const char *pointer;
+} guards_of[] = {
+    {WHEN(HOT), "/city/0/when/>/0"},
+    {WHEN("{\"and\":[" WARM "," HOT "]}"), NULL},
+    {WHEN("{\"and\":[" HOT "," WARM "]}"), "/city/0/when/and/0/>/0"},
+    {WHEN("{\"and\":[{\"!\":[" WARM "]}," HOT "]}"), "/city/0/when/and/1/>/0"},
+    {WHEN("{\"!\":[{\"and\":[{\"!\":[{\"!\":[" WARM "]}]}," HOT "]}]}"), NULL},
+    {WHEN("{\"if\":[" WARM "," HOT ",false]}"), NULL},
+    {WHEN("{\"if\":[" WARM ",false," HOT "]}"), "/city/0/when/if/2/>/0"},
+    {WHEN("{\"and\":[{\"===\":[{\"var\":\"status.reason\"},2]},{\"<\":[{\"+\":[{\"var\":\"status.reason\"},1]},3]}]}"),
+     NULL},
+    {WHEN("{\"and\":[{\"in\":[{\"var\":\"point.district\"},[1,2]]},{\"<\":[{\"var\":\"point.district\"},2]}]}"), NULL},
+    {WHEN("{\"and\":[{\"var\":\"credential.seen.zone\"},{\"<\":[{\"var\":\"credential.seen.age\"},20]}]}"), NULL},
+    /* A row before it decides where the fact is missing, unless it has dates. */
+    {ROW(NAMED("A", "{\"!\":[" WARM "]}") "," NAMED("B", HOT)), NULL},
+    {ROW("{\"id\":\"A\",\"from\":\"2020-03-02T00:00:00Z\",\"when\":{\"!\":[" WARM "]},\"verdict\":\"REFER\",\"reason\":"
+         "\"FEVER\"}," NAMED("B", HOT)),
+     "/city/1/when/>/0"},
+    {"{\"version\":1,\"issued\":\"2020-03-01T00:00:00Z\",\"venues\":{\"a\":[" NAMED(
+         "A", "{\"!\":[" WARM "]}") "],\"b\":[" NAMED("B", HOT) "]}}",
+     "/venues/b/0/when/>/0"},
+    {ROW("{\"id\":\"A\",\"when\":true,\"verdict\":\"DENY\",\"reason\":\"RED\",\"obligations\":[\"OBSERVE_UNTIL\"],"
+         "\"until\":{"
+         "\"plusTime\":[{\"var\":\"status.since\"},14,\"day\"]}}"),
+     "/city/0/until/plusTime/0"},
+    {WHEN("{\"before\":[" NOW ",{\"plusTime\":[\"2020-03-01\",0,\"day\"]}]}"), NULL},
+    {WHEN("{\"before\":[{\"var\":\"now\"},{\"plusTime\":[\"2020-03-01\",0,\"day\"]}]}"), "/city/0/when/before/0"},
+    {WHEN("{\"after\":[" NOW ",\"2020-03-01\"]}"), "/city/0/when/after/1"},
+    {WHEN("{\"<\":[{\"var\":\"point.venue\"},3]}"), "/city/0/when/</0"},
+    {WHEN("{\"before\":[{\"dccDateOfBirth\":[\"2020-13-45\"]}," NOW "]}"), "/city/0/when/before/0/dccDateOfBirth/0"},
+    {WHEN("{\"===\":[{\"var\":\"now\"},\"2020-13-45\"]}"), "/city/0/when"},
+    {WHEN("{\"===\":[{\"var\":\"now\"},\"2020-03-01T00:00:00Z\"]}"), NULL},
+    {WHEN("{\"===\":[{\"var\":\"status.arrival\"},\"2020-03-01T00:00:00Z\"]}"), "/city/0/when"},
+    {WHEN("{\"===\":[{\"var\":\"status.arrival\"},\"2020-03-01T00:00:00+08:00\"]}"), NULL},
+};
+
+static void test_guards(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof guards_of / sizeof *guards_of; i++) {
+        struct json_problems problems = {0};
+        uint8_t *program;
+        size_t size;
+        const char *wanted = guards_of[i].pointer;
+        if (!rules_compile(bytes_of_text(guards_of[i].text), true, NULL, &program, &size, &problems))
+            fail_msg("%s: %s: %s", guards_of[i].text, problems.items[0].pointer, problems.items[0].message);
+        if (problems.count != (wanted ? 1 : 0) || (wanted && strcmp(problems.items[0].pointer, wanted) != 0))
+            fail_msg("%s: %zu warnings, the first: %s", guards_of[i].text, problems.count,
+                     problems.count ? problems.items[0].pointer : "-");
+        free(program);
+        json_problems_free(&problems);
+    }
+}
+
 static void test_problems(void **state)
 {
     (void)state;
@@ -453,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_advisory),
         cmocka_unit_test(test_trace),
         cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_guards),
         cmocka_unit_test(test_damaged_programs),
         cmocka_unit_test(test_slips),
         cmocka_unit_test(test_words),
