@@ -273,6 +273,24 @@ static struct subject_record *read_changes(struct service *service, const struct
     return NULL;
 }
 
+/* Of a single change: the state that it made, or the later one that it left in force, with a count of 0. A removal is
+ * in force where nothing is found. Where the store cannot be read, what was taken is all that can be told. */
+static void add_state(struct service *service, const struct subject_record *change, cJSON *result)
+{
+    struct subject_record now;
+    enum subject_found found = journal_subject(&service->journal, change->key, &now);
+    bool removal = change->flags & SUBJECT_REMOVED;
+    bool later = found == SUBJECT_FOUND ? now.version > change->version : found == SUBJECT_ABSENT && !removal;
+    if (later)
+        cJSON_ReplaceItemInObjectCaseSensitive(result, "count", cJSON_CreateNumber(0));
+    if (found != SUBJECT_FAILED)
+        cJSON_AddBoolToObject(result, "older", later);
+    if (later && found == SUBJECT_ABSENT)
+        cJSON_AddNullToObject(result, "status");
+    else
+        cJSON_AddItemToObject(result, "status", subject_record_json(later ? &now : change));
+}
+
 cJSON *method_status_set_subjects(struct service *service, const struct json_place *params, struct reply *reply)
 {
     static const char *const known[] = {"document", NULL};
@@ -289,7 +307,7 @@ cJSON *method_status_set_subjects(struct service *service, const struct json_pla
         cJSON_AddNumberToObject(result, "count", count);
         cJSON_AddNumberToObject(result, "sequence", (double)service->journal.state.sequence);
         if (count == 1)
-            cJSON_AddItemToObject(result, "status", subject_record_json(&records[0]));
+            add_state(service, &records[0], result);
     }
     free(records);
     return result;

@@ -128,6 +128,8 @@ static int set(int argc, char **argv)
     int code;
     cJSON *params = o.list ? list_params(&o) : subject_params(&o);
     cJSON *result = cli_call_once(o.socket, o.list ? "status.set_list" : "status.set_subjects", params, NULL, &code);
+    if (!o.json && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "older")))
+        puts("an older version: nothing changed");
     return print_result(result, o.json, code);
 }
 
@@ -284,7 +286,7 @@ static int check_lines(FILE *in, const char *file, FILE *kept)
             code = cli_refuse("temporary file: %s", strerror(errno));
     }
     if (code == CLI_OK && ferror(in))
-        code = cli_refuse("%s: cannot be read", file);
+        code = cli_refuse("%s: %s", file, strerror(errno));
     if (code == CLI_OK && fflush(kept) != 0)
         code = cli_refuse("temporary file: %s", strerror(errno));
     free(line);
@@ -325,6 +327,19 @@ static int import_lines(struct cli_client *client, FILE *in, const char *file, u
     return code;
 }
 
+/* Of an import that failed. A call that was not answered may have been taken all the same. */
+static void tell_what_is_in_force(const char *file, int code, uint64_t sent)
+{
+    unsigned long long first = sent;
+    if (code == CLI_UNREACHABLE)
+        cli_refuse("%s: the first %llu changes are in force; up to %d behind them may be", file, first,
+                   CHANGES_PER_CALL);
+    else if (sent > 0)
+        cli_refuse("%s: the first %llu changes are in force", file, first);
+    else
+        cli_refuse("%s: nothing of it is in force", file);
+}
+
 static int import(int argc, char **argv)
 {
     const char *path[1], *socket = NULL;
@@ -333,9 +348,8 @@ static int import(int argc, char **argv)
     const struct cli_usage usage = {
         "chengmen status import [options] FILE|-",
         "Takes subject changes, a JSON object a line: issuer, subject, colour, and since, until, arrival, key_region,\n"
-        "occupation, reason, version, remove. All lines are checked first: where one is wrong, none is in force. "
-        "Where\n"
-        "control can take no more, what it took is in force, and the count says how many.",
+        "occupation, reason, version, remove. All lines are checked first: where one is wrong, none is in force.\n"
+        "Where control can take no more, what it took is in force, and the count says how many.",
         options,
         2,
         1,
@@ -344,10 +358,12 @@ static int import(int argc, char **argv)
     bool standard = strcmp(path[0], "-") == 0;
     FILE *in = standard ? stdin : fopen(path[0], "re");
     if (!in)
-        return cli_refuse("%s: cannot be read", path[0]);
+        return cli_refuse("%s: %s", path[0], strerror(errno));
     struct cli_client *client = cli_connect(socket);
     uint64_t sent = 0;
     int code = client ? import_lines(client, in, path[0], &sent) : CLI_UNREACHABLE;
+    if (client && code != CLI_OK)
+        tell_what_is_in_force(path[0], code, sent);
     if (client) {
         printf(json ? "{\"count\":%llu}\n" : "%llu changes\n", (unsigned long long)sent);
         cli_disconnect(client);
