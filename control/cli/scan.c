@@ -1,5 +1,6 @@
 #include "control/cli/scan.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,13 @@ static int exit_code(const struct chengmen_scan_answer *answer)
     return EXIT_UNREACHABLE;
 }
 
+/* What a right command line meets where there is no way to the appliance, or not from here. */
+static bool error_is_network(int number)
+{
+    return number == ENETUNREACH || number == EHOSTUNREACH || number == ENETDOWN || number == EADDRNOTAVAIL ||
+           number == EAFNOSUPPORT;
+}
+
 int cli_scan(int argc, char **argv)
 {
     struct scan_command command = {0};
@@ -149,8 +157,9 @@ int cli_scan(int argc, char **argv)
     }
     struct chengmen_scan *scan = chengmen_scan_open(&command.session, error, sizeof error);
     if (!scan) {
+        int number = errno;
         complain("cannot scan", error);
-        return EXIT_USAGE;
+        return error_is_network(number) ? EXIT_UNREACHABLE : EXIT_USAGE;
     }
     uint32_t point;
     if (chengmen_scan_point(scan, &point) && point != command.point) {

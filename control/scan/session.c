@@ -38,10 +38,12 @@ struct chengmen_scan {
     uint8_t sealed[EXCHANGE_MESSAGE_MAX + OSCORE_TAG_MAX];
 };
 
+/* -1 with errno: EINVAL where a text is no address, else what the kernel said. */
 static int socket_open(const struct chengmen_scan_options *options, char *error, size_t error_size)
 {
     struct sockaddr_storage to, from;
     socklen_t to_size, from_size;
+    errno = EINVAL;
     if (!options->appliance || !address_read(options->appliance, COAP_PORT, &to, &to_size)) {
         snprintf(error, error_size, "not an address: %s", options->appliance ? options->appliance : "(none)");
         return -1;
@@ -59,8 +61,10 @@ static int socket_open(const struct chengmen_scan_options *options, char *error,
         snprintf(error, error_size, "cannot send to %s: %s", options->appliance, strerror(errno));
     else
         return fd;
+    int number = errno;
     if (fd >= 0)
         close(fd);
+    errno = number;
     return -1;
 }
 
@@ -75,6 +79,7 @@ static bool session_begin(struct chengmen_scan *scan, const struct chengmen_scan
     if (getrandom(&scan->next_id, sizeof scan->next_id, 0) < 0 ||
         getrandom(&scan->next_message_id, sizeof scan->next_message_id, 0) < 0) {
         snprintf(error, error_size, "no randomness: %s", strerror(errno));
+        errno = EIO;
         return false;
     }
     if (!options->context_file)
@@ -84,6 +89,7 @@ static bool session_begin(struct chengmen_scan *scan, const struct chengmen_scan
         protection_begin(&scan->protection, &scan->context.oscore);
         oscore_wipe(&scan->context.oscore, sizeof scan->context.oscore);
     }
+    errno = EINVAL;
     return scan->is_protected;
 }
 
@@ -93,8 +99,10 @@ struct chengmen_scan *chengmen_scan_open(const struct chengmen_scan_options *opt
     if (!scan)
         snprintf(error, error_size, "out of memory");
     else if (!session_begin(scan, options, error, error_size)) {
+        int number = errno;
         chengmen_scan_close(scan);
         scan = NULL;
+        errno = number;
     }
     return scan;
 }
