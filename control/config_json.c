@@ -290,14 +290,26 @@ bool operator_config_read(const struct json_place *document, struct operator_con
     return problems->refused == before;
 }
 
+bool operator_config_read_file(const char *path, struct operator_config *out, struct json_problems *problems)
+{
+    struct bytes text;
+    char error[256];
+    struct json_place document = json_root(NULL);
+    if (!json_read_file(path, &text, error, sizeof error)) {
+        json_refuse(problems, &document, "%s", error);
+        return false;
+    }
+    cJSON *tree = json_parse(text, problems);
+    free((void *)(uintptr_t)text.data);
+    document = json_root(tree);
+    bool ok = tree && operator_config_read(&document, out, problems);
+    cJSON_Delete(tree);
+    return ok;
+}
+
 bool operator_config_load(const char *path, struct operator_config *out)
 {
-    cJSON *tree = document_load(path);
-    if (!tree)
-        return false;
     struct json_problems problems = {0};
-    struct json_place document = json_root(tree);
-    operator_config_read(&document, out, &problems);
-    cJSON_Delete(tree);
+    operator_config_read_file(path, out, &problems);
     return document_report(path, &problems);
 }

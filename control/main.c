@@ -24,16 +24,23 @@ static const char help[] = "usage: chengmen-control [--config FILE]\n"
                            "\n"
                            "  --config FILE   configuration; default " CONFIG_DEFAULT "\n"
                            "                  (`chengmen config members` describes it)\n"
+                           "  --version       prints it\n"
                            "  --help          this text\n";
 
 static const char *read_arguments(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
     const char *path = CONFIG_DEFAULT;
     for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
         if (option == 'h') {
             fputs(help, stdout);
+            exit(0);
+        }
+        if (option == 'v') {
+            puts("chengmen-control " CHENGMEN_VERSION);
             exit(0);
         }
         if (option != 'c')

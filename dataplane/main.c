@@ -312,12 +312,17 @@ static int run(struct dataplane *d)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
     static const char usage[] = "usage: chengmen-dataplane CONFIG\n"
                                 "CONFIG is made by `chengmen config compile FILE --output CONFIG`.\n";
     int option = getopt_long(argc, argv, "h", options, NULL);
     if (option == 'h') {
         fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (option == 'v') {
+        puts("chengmen-dataplane " CHENGMEN_VERSION);
         return EXIT_SUCCESS;
     }
     if (option != -1 || argc - optind != 1) {

@@ -1,6 +1,7 @@
 # Shared by the scripts beside it. Source it: it changes to the top of the tree, so that every path below is from there.
 # shellcheck shell=bash
 set -euo pipefail
+LIB_CALLER=$(realpath "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PATH:/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE=1 # root leaves no files in a user's tree
@@ -99,3 +100,9 @@ sanitizer_environment() {
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=$PWD/tests/unit/undefined.supp
     export LSAN_OPTIONS=print_suppressions=0:suppressions=$PWD/tests/unit/leaks.supp
 }
+
+# --help prints what stands at the top of the script, and does nothing, unless the script tells more itself.
+if [ $# = 1 ] && [[ $1 = --help || $1 = -h ]] && [[ $LIB_CALLER =~ /(test|tidy|demo|fuzz)$ ]]; then
+    sed -n '2,/^# shellcheck /{/^# shellcheck /d;s/^# \{0,1\}//p}' "$LIB_CALLER"
+    exit 0
+fi

@@ -1,21 +1,35 @@
 /* `chengmen config`: the operator's file. */
 #include "control/config_json.h"
 
+#include "control/cli/client.h"
 #include "control/cli/commands.h"
+#include "control/document.h"
+
+static void print_check(bool ok, struct json_problems *problems)
+{
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddBoolToObject(out, "ok", ok);
+    cJSON_AddItemToObject(out, "problems", json_problems_json(problems));
+    cli_print_json(out);
+    cJSON_Delete(out);
+    json_problems_free(problems);
+}
 
 static int check(int argc, char **argv)
 {
     const char *path[1] = {CLI_CONFIG_DEFAULT};
     bool json = false;
-    const struct cli_option options[] = {{"json", CLI_FLAG, NULL, "prints {\"ok\":…} instead of a line", &json, NULL}};
+    const struct cli_option options[] = {
+        {"json", CLI_FLAG, NULL, "prints {\"ok\":…,\"problems\":[…]} instead of lines", &json, NULL}};
     const struct cli_usage usage = {
         "chengmen config check [FILE]", "Checks a configuration; default " CLI_CONFIG_DEFAULT ".", options, 1, 0, 1};
     cli_parse(&usage, argc, argv, path);
     struct operator_config config;
-    bool ok = operator_config_load(path[0], &config);
+    struct json_problems problems = {0};
+    bool ok = operator_config_read_file(path[0], &config, &problems);
     if (json)
-        printf("{\"ok\":%s}\n", ok ? "true" : "false");
-    else if (ok)
+        print_check(ok, &problems);
+    else if (document_report(path[0], &problems))
         printf("%s: ok%s\n", path[0], config.has_dataplane ? "" : " (no dataplane in it)");
     return ok ? CLI_OK : CLI_REFUSED;
 }

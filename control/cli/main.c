@@ -17,5 +17,9 @@ static const struct cli_command commands[] = {
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("chengmen " CHENGMEN_VERSION);
+        return CLI_OK;
+    }
     return cli_dispatch("chengmen", commands, sizeof commands / sizeof commands[0], argc, argv);
 }

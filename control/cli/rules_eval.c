@@ -144,17 +144,19 @@ static int eval_batch(const char *path)
 int cli_rules_eval(int argc, char **argv)
 {
     const char *logic = NULL, *data = NULL, *batch = NULL;
+    bool json = false;
     const struct cli_option options[] = {
         {"logic", CLI_TEXT, "FILE", "the expression, JSON", &logic, NULL},
         {"data", CLI_TEXT, "FILE", "the data it is computed with, JSON", &data, NULL},
         {"batch", CLI_TEXT, "FILE|-", "lines {\"logic\":…,\"data\":…}; prints a line each", &batch, NULL},
+        {"json", CLI_FLAG, NULL, "the output is JSON either way", &json, NULL},
     };
     const struct cli_usage usage = {
         "chengmen rules eval --logic FILE --data FILE | --batch FILE|-",
         "Computes CertLogic expressions on the machine that the dataplane decides with, and prints the values as "
         "JSON.\nIn a batch what errs prints {\"error\":\"…\"}; alone it exits 1 with a message.",
         options,
-        3,
+        4,
         0,
         0};
     cli_parse(&usage, argc, argv, NULL);

@@ -105,6 +105,15 @@ bool read_address(const char *text, uint32_t *address, uint16_t *port)
     return true;
 }
 
+/* After a subcommand; up to "--". */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -119,9 +128,17 @@ int main(int argc, char **argv)
         fputs(help, stdout);
         return EXIT_OK;
     }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("chengmen-load " CHENGMEN_VERSION);
+        return EXIT_OK;
+    }
     for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            if (!asks_for_help(argc, argv))
+                return commands[i].run(argc - 1, argv + 1);
+            fputs(help, stdout);
+            return EXIT_OK;
+        }
     if (argc >= 2)
         complain("'%s' is no subcommand", argv[1]);
     fputs(help, stderr);

@@ -488,6 +488,47 @@ ONE = {"pk": "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
               "aeeb00d291612bb0c00"}
 
 
+@case("every program and script tells its usage and its version, and does nothing else")
+def usages(city):
+    scripts = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts")
+    for words in ([os.path.join(city.build, "chengmen-load"), word, "--help"] for word in
+                  ("run", "pool", "search", "self-test", "report", "profiles")):
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        expect(done.returncode == 0 and "chengmen-load pool" in done.stdout and not done.stderr, f"{words}: {done}")
+    for name in ("test", "tidy", "demo", "fuzz"):
+        done = subprocess.run([os.path.join(scripts, name), "--help"], capture_output=True, text=True, timeout=30,
+                              cwd="/")
+        expect(done.returncode == 0 and 0 < done.stdout.count("\n") < 12 and "#" not in done.stdout and not done.stderr,
+               f"{name}: {done}")
+    for name in ("chengmen", "chengmen-control", "chengmen-dataplane", "chengmen-load"):
+        done = subprocess.run([os.path.join(city.build, name), "--version"], capture_output=True, text=True, timeout=30)
+        expect(done.returncode == 0 and done.stdout.split()[0] == name and done.stdout.count(".") == 2, f"{name}: {done}")
+
+
+@case("JSON is printed wherever it is asked for")
+def json_output(city):
+    with Daemon(city) as daemon:
+        done = daemon.run("rules", "eval", "--json", "--batch", "-", text='{"logic":{"var":"a"},"data":{"a":7}}\n')
+        expect_equal(done.stdout, "7\n", "rules eval --json")
+        expect_equal(daemon.ask("config", "check", daemon.config), {"ok": True, "problems": []}, "config check --json")
+        for content, pointer in (({"stor": 1}, "/stor"), ("{", "")):
+            done = daemon.run("config", "check", "--json", daemon.path("bad.json", content), code=1)
+            told = json.loads(done.stdout)
+            expect_equal((told["ok"], [p["pointer"] for p in told["problems"]]), (False, [pointer]), done.stdout)
+
+
+@case("a scan without a way to the appliance says unreachable")
+def no_way(city):
+    scan = ["unshare", "--net", os.path.join(city.build, "chengmen"), "scan", "--point", "1", "--to", "10.1.2.3"]
+    for more, code, said in (([], 3, "Network is unreachable"), (["--from", "10.9.9.9"], 3, "cannot send"),
+                             (["--from", "x"], 2, "not an address"), (["--oscore", "/none"], 2, "")):
+        if "--oscore" in more:
+            scan[scan.index("10.1.2.3")] = "127.0.0.1"
+            scan[0:2] = []
+        done = subprocess.run([*scan, *more, ""], capture_output=True, text=True, timeout=30)
+        expect(done.returncode == code and said in done.stderr, f"{more}: {done}")
+
+
 @case("verify-raw says accept or reject for each line, in order")
 def verify_raw(city):
     with Daemon(city) as daemon:
