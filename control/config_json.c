@@ -1,8 +1,10 @@
 #include "control/config_json.h"
 
 #include <assert.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "control/address.h"
 #include "control/document.h"
@@ -135,6 +137,13 @@ static void take_prefix(const struct json_place *place, struct config_prefix *ou
         json_refuse(problems, place, "an address with prefix length is wanted: \"10.77.0.1/24\"");
 }
 
+/* One address may stand in several VLANs, and behind several ports. */
+static bool same_address(const struct config_address *a, const struct config_address *b)
+{
+    return b->prefix.family != 0 && a->prefix.family == b->prefix.family && a->vlan == b->vlan && a->port == b->port &&
+           memcmp(a->prefix.address, b->prefix.address, sizeof a->prefix.address) == 0;
+}
+
 static void take_address(const struct json_place *item, uint32_t index, struct config *out,
                          struct json_problems *problems)
 {
@@ -146,13 +155,19 @@ static void take_address(const struct json_place *item, uint32_t index, struct c
     json_known_members(item, known, problems);
     struct json_place text = json_member(item, "address"), tag = json_member(item, "vlan");
     struct json_place number = json_member(item, "port");
-    take_prefix(&text, &address->prefix, problems);
+    if (cJSON_IsString(text.value) && text.value->valuestring[0] && !strchr(text.value->valuestring, '/'))
+        json_refuse(problems, &text, "the prefix length is missing: \"10.77.0.1/24\"");
+    else
+        take_prefix(&text, &address->prefix, problems);
     if (tag.value)
         json_uint(&tag, 0, 4094, &vlan, problems);
     if (number.value)
         json_uint(&number, 0, CONFIG_PORTS_MAX - 1, &port, problems);
     address->vlan = (uint16_t)vlan;
     address->port = (uint8_t)port;
+    for (uint32_t i = 0; i < index; i++)
+        if (same_address(&out->addresses[i], address))
+            json_refuse(problems, &text, "the address is /dataplane/addresses/%u's already", i);
 }
 
 static void take_trusted(const struct json_place *item, uint32_t index, struct config *out,
@@ -210,7 +225,8 @@ static void take_numbers(const struct json_place *dataplane, struct config *out,
 #undef NUMBER
 }
 
-/* What concerns several members, or a number's form, is asked of the dataplane's own check: "member: what". */
+/* What concerns several members, or a number's form, is asked of the dataplane's own check: "member: what" or
+ * "member/index: what". */
 static void check_whole(const struct json_place *dataplane, const struct config *config, struct json_problems *problems)
 {
     char error[160];
@@ -219,8 +235,13 @@ static void check_whole(const struct json_place *dataplane, const struct config 
     char *colon = strstr(error, ": ");
     assert(colon);
     *colon = '\0';
+    char *slash = strchr(error, '/');
+    if (slash)
+        *slash = '\0';
     struct json_place place = json_member(dataplane, error);
-    json_refuse(problems, &place, "%s", colon + 2);
+    size_t index = slash ? strtoul(slash + 1, NULL, 10) : 0;
+    struct json_place item = json_item(&place, cJSON_GetArrayItem(place.value, (int)index), index);
+    json_refuse(problems, slash ? &item : &place, "%s", colon + 2);
 }
 
 static void take_dataplane(const struct json_place *dataplane, struct operator_config *out,
@@ -288,6 +309,32 @@ bool operator_config_read(const struct json_place *document, struct operator_con
     if (!out->control.telemetry[0])
         set_telemetry(out, &control, problems);
     return problems->refused == before;
+}
+
+static void warn_user(const struct json_place *object, const char *user, struct json_problems *problems)
+{
+    struct json_place place = json_member(object, "user");
+    if (user[0] && !getpwnam(user))
+        json_warn(problems, &place, "this machine has no user \"%s\"", user);
+}
+
+void operator_config_warn(const struct operator_config *config, struct json_problems *problems)
+{
+    struct json_place root = json_root(NULL), control = json_member(&root, "control");
+    struct json_place dataplane = json_member(&root, "dataplane"), workers = json_member(&dataplane, "workers");
+    struct json_place main_core = json_member(&dataplane, "main_core");
+    long cores = sysconf(_SC_NPROCESSORS_CONF);
+    warn_user(&control, config->control.user, problems);
+    if (!config->has_dataplane)
+        return;
+    warn_user(&dataplane, config->dataplane.user, problems);
+    if (config->dataplane.main_core >= (unsigned long)cores)
+        json_warn(problems, &main_core, "this machine has no core %u", (unsigned)config->dataplane.main_core);
+    for (uint32_t i = 0; i < config->dataplane.worker_count; i++) {
+        struct json_place item = json_item(&workers, NULL, i);
+        if (config->dataplane.workers[i] >= (unsigned long)cores)
+            json_warn(problems, &item, "this machine has no core %u", config->dataplane.workers[i]);
+    }
 }
 
 bool operator_config_read_file(const char *path, struct operator_config *out, struct json_problems *problems)

@@ -27,7 +27,10 @@ struct operator_config {
 bool operator_config_read(const struct json_place *document, struct operator_config *out,
                           struct json_problems *problems);
 
-/* The same from a file. */
+/* Warns of what a good configuration names and this machine has not: users, cores. */
+void operator_config_warn(const struct operator_config *config, struct json_problems *problems);
+
+/* As operator_config_read, from a file. */
 bool operator_config_read_file(const char *path, struct operator_config *out, struct json_problems *problems);
 /* Reads and checks a file; problems go to standard error as lines `chengmen: FILE: POINTER: what`. */
 bool operator_config_load(const char *path, struct operator_config *out);

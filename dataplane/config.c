@@ -70,49 +70,62 @@ static bool network_allowed(const struct config_prefix *prefix)
     return true;
 }
 
-static const char *lists_check(const struct config *config)
+/* False with "member/index: what". */
+static bool refuse_item(const char *member, unsigned index, const char *what, char *error, size_t error_size)
 {
-    if (!config->store[0])
-        return "store: no directory is named";
-    if (config->port_count == 0)
-        return "ports: at least one is needed";
-    if (config->address_count == 0)
-        return "addresses: at least one is needed";
+    snprintf(error, error_size, "%s/%u: %s", member, index, what);
+    return false;
+}
+
+static bool addresses_check(const struct config *config, char *error, size_t error_size)
+{
     for (unsigned i = 0; i < config->address_count; i++) {
         const struct config_address *address = &config->addresses[i];
-        if (!prefix_allowed(&address->prefix))
-            return "addresses: not an address with its prefix length";
-        if (address->vlan > 4094)
-            return "addresses: a VLAN is 0 (untagged) to 4094";
-        if (address->port >= config->port_count)
-            return "addresses: no port has this number";
+        const char *what = !prefix_allowed(&address->prefix)     ? "not an address with its prefix length"
+                           : address->vlan > 4094                ? "a VLAN is 0 (untagged) to 4094"
+                           : address->port >= config->port_count ? "no port has this number"
+                                                                 : NULL;
+        if (what)
+            return refuse_item("addresses", i, what, error, error_size);
     }
     for (unsigned i = 0; i < config->trusted_count; i++)
         if (!prefix_allowed(&config->trusted[i]) || !network_allowed(&config->trusted[i]))
-            return "trusted: not a network (address bits behind the prefix must be zero)";
-    if (config->worker_count == 0)
-        return "workers: at least one core is needed";
+            return refuse_item("trusted", i, "not a network (address bits behind the prefix must be zero)", error,
+                               error_size);
+    return true;
+}
+
+static bool workers_check(const struct config *config, char *error, size_t error_size)
+{
     for (unsigned i = 0; i < config->worker_count; i++) {
         if (config->workers[i] >= CONFIG_CORE_LIMIT)
-            return "workers: a core is 0 to 1023";
+            return refuse_item("workers", i, "a core is 0 to 1023", error, error_size);
         for (unsigned k = 0; k < i; k++)
             if (config->workers[k] == config->workers[i])
-                return "workers: a core is named twice";
+                return refuse_item("workers", i, "the core is named twice", error, error_size);
     }
-    if ((unsigned)config->idle > CONFIG_IDLE_SLEEP)
-        return "idle: unknown";
-    if (config->engine > ED25519_SODIUM)
-        return "engine: unknown";
-    return NULL;
+    return true;
+}
+
+static bool lists_check(const struct config *config, char *error, size_t error_size)
+{
+    const char *what = !config->store[0]                            ? "store: no directory is named"
+                       : config->port_count == 0                    ? "ports: at least one is needed"
+                       : config->address_count == 0                 ? "addresses: at least one is needed"
+                       : config->worker_count == 0                  ? "workers: at least one core is needed"
+                       : (unsigned)config->idle > CONFIG_IDLE_SLEEP ? "idle: unknown"
+                       : config->engine > ED25519_SODIUM            ? "engine: unknown"
+                                                                    : NULL;
+    if (!what)
+        return addresses_check(config, error, error_size) && workers_check(config, error, error_size);
+    snprintf(error, error_size, "%s", what);
+    return false;
 }
 
 bool config_check(const struct config *config, char *error, size_t error_size)
 {
-    const char *what = lists_check(config);
-    if (what) {
-        snprintf(error, error_size, "%s", what);
+    if (!lists_check(config, error, error_size))
         return false;
-    }
     const uint64_t values[] = {
 #define NUMBER(member, value, least, most, form, meaning) config->member,
 #include "dataplane/config.def"

@@ -27,6 +27,8 @@ static int check(int argc, char **argv)
     struct operator_config config;
     struct json_problems problems = {0};
     bool ok = operator_config_read_file(path[0], &config, &problems);
+    if (ok)
+        operator_config_warn(&config, &problems);
     if (json)
         print_check(ok, &problems);
     else if (document_report(path[0], &problems))

@@ -34,7 +34,7 @@ static void strict_in_every_member(void **state)
         {"{\"control\":[]}", "/control", "object"},
         {"{\"dataplane\":{}}", "/dataplane/ports", "missing"},
         {"{\"dataplane\":{" PORTS ",\"worker\":[1]}}", "/dataplane/worker", "unknown"},
-        {"{\"dataplane\":{" PORTS ",\"workers\":[1,1]}}", "/dataplane/workers", "twice"},
+        {"{\"dataplane\":{" PORTS ",\"workers\":[1,1]}}", "/dataplane/workers/1", "twice"},
         {"{\"dataplane\":{" PORTS ",\"workers\":[]}}", "/dataplane/workers", "at least one"},
         {"{\"dataplane\":{" PORTS ",\"workers\":[1.5]}}", "/dataplane/workers/0", "whole"},
         {"{\"dataplane\":{" PORTS ",\"workers\":[-1]}}", "/dataplane/workers/0", "0 to 1023"},
@@ -43,7 +43,7 @@ static void strict_in_every_member(void **state)
         {"{\"dataplane\":{" PORTS ",\"answers_per_worker\":1025}}", "/dataplane/answers_per_worker", "powers of two"},
         {"{\"dataplane\":{" PORTS ",\"idle\":\"nap\"}}", "/dataplane/idle", "sleep"},
         {"{\"dataplane\":{" PORTS ",\"engine\":\"gpu\"}}", "/dataplane/engine", "avx512"},
-        {"{\"dataplane\":{" PORTS ",\"trusted\":[\"10.0.0.1/8\"]}}", "/dataplane/trusted", "behind the prefix"},
+        {"{\"dataplane\":{" PORTS ",\"trusted\":[\"10.0.0.1/8\"]}}", "/dataplane/trusted/0", "behind the prefix"},
         {"{\"dataplane\":{" PORTS ",\"trusted\":[\"10.0.0.0/33\"]}}", "/dataplane/trusted/0", "prefix length"},
         {"{\"dataplane\":{" PORTS ",\"trusted\":[\"10.0.0.0/08\"]}}", "/dataplane/trusted/0", "prefix length"},
         {"{\"dataplane\":{\"ports\":[\"\"],\"addresses\":[]}}", "/dataplane/ports/0", "empty"},
@@ -52,7 +52,15 @@ static void strict_in_every_member(void **state)
         {"{\"dataplane\":{\"ports\":[\"a\"],\"addresses\":[{\"address\":\"10.0.0.1/8\",\"vlan\":4095}]}}",
          "/dataplane/addresses/0/vlan", "0 to 4094"},
         {"{\"dataplane\":{\"ports\":[\"a\"],\"addresses\":[{\"address\":\"10.0.0.1/8\",\"port\":1}]}}",
-         "/dataplane/addresses", "no port"},
+         "/dataplane/addresses/0", "no port"},
+        {"{\"dataplane\":{\"ports\":[\"a\"],\"addresses\":[{\"address\":\"10.0.0.1\"}]}}",
+         "/dataplane/addresses/0/address", "prefix length"},
+        {"{\"dataplane\":{\"ports\":[\"a\"],\"addresses\":[{\"address\":\"10.0.0.1/8\"},{\"address\":\"10.0.0.1/"
+         "24\"}]}}",
+         "/dataplane/addresses/1/address", "/dataplane/addresses/0"},
+        {"{\"dataplane\":{\"ports\":[\"a\"],\"addresses\":[{\"address\":\"10.0.0.1/8\"},{\"address\":\"10.0.0.1/8\","
+         "\"vlan\":3}]}}",
+         "", NULL},
         {"{\"dataplane\":{\"ports\":[\"a\"],\"addresses\":[{\"adress\":\"10.0.0.1/8\"}]}}",
          "/dataplane/addresses/0/adress", "unknown"},
     };
@@ -87,6 +95,21 @@ static void members_arrive_where_they_belong(void **state)
     assert_int_equal(config.dataplane.trusted[0].family, 6);
     assert_int_equal(config.dataplane.trusted[0].length, 32);
     assert_int_equal(config.dataplane.workers[1], 3);
+}
+
+/* What another machine may have is no mistake here. */
+static void what_this_machine_has_not_is_a_warning(void **state)
+{
+    (void)state;
+    struct json_problems problems = {0};
+    read_text("{\"control\":{\"user\":\"no-such-user\"},\"dataplane\":{" PORTS
+              ",\"user\":\"root\",\"main_core\":0,\"workers\":[0,1023]}}");
+    operator_config_warn(&config, &problems);
+    assert_int_equal(problems.refused, 0);
+    assert_int_equal(problems.warnings, 2);
+    assert_string_equal(problems.items[0].pointer, "/control/user");
+    assert_string_equal(problems.items[1].pointer, "/dataplane/workers/1");
+    json_problems_free(&problems);
 }
 
 static void telemetry_is_where_eal_puts_it(void **state)
@@ -136,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strict_in_every_member),
         cmocka_unit_test(members_arrive_where_they_belong),
+        cmocka_unit_test(what_this_machine_has_not_is_a_warning),
         cmocka_unit_test(telemetry_is_where_eal_puts_it),
         cmocka_unit_test(the_table_of_members_tells_the_true_defaults),
     };
