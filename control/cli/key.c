@@ -5,6 +5,7 @@
 #include "control/cli/commands.h"
 #include "control/document.h"
 #include "control/encoding.h"
+#include "control/times.h"
 
 static int generate(int argc, char **argv)
 {
@@ -54,12 +55,27 @@ static int generate(int argc, char **argv)
     return written ? CLI_OK : CLI_REFUSED;
 }
 
+static void print_validity(const cJSON *key)
+{
+    char from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE];
+    const cJSON *exp = cJSON_GetObjectItemCaseSensitive(key, "exp");
+    time_to_text((uint64_t)cli_number(key, "nbf"), from);
+    if (exp)
+        time_to_text((uint64_t)exp->valuedouble, to);
+    printf("  from %s to %s", cli_number(key, "nbf") > 0 ? from : "ever", exp ? to : "further notice");
+}
+
 static void print_key(const cJSON *key)
 {
     printf("%s  %-10s %-12s", cli_text(key, "kid"), cli_text(key, "use"), cli_text(key, "iss"));
     const cJSON *regions = cJSON_GetObjectItemCaseSensitive(key, "regions"), *item;
     fputs(regions ? " regions" : " every region", stdout);
     cJSON_ArrayForEach(item, regions) printf(" %.0f", item->valuedouble);
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(key, "classes");
+    if (list)
+        fputs("  classes", stdout);
+    cJSON_ArrayForEach(item, list) printf(" %s", item->valuestring);
+    print_validity(key);
     puts(cJSON_HasObjectItem(key, "retired") ? "  RETIRED" : "");
 }
 

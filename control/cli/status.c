@@ -76,18 +76,38 @@ static cJSON *subject_params(const struct set_options *o)
     return params;
 }
 
+/* Days and times as people write them; true where the member is one. */
+static bool date_of(const cJSON *member, char room[TIME_TEXT_SIZE])
+{
+    bool day = strcmp(member->string, "arrival") == 0;
+    bool time = strcmp(member->string, "since") == 0 || strcmp(member->string, "until") == 0;
+    if (!cJSON_IsNumber(member) || !(day || time))
+        return false;
+    time_to_text((uint64_t)member->valuedouble * (day ? 86400 : 1), room);
+    if (day)
+        room[strcspn(room, "T")] = '\0';
+    return true;
+}
+
+static void print_member(const cJSON *member)
+{
+    char date[TIME_TEXT_SIZE];
+    if (date_of(member, date)) {
+        printf("%-12s %s\n", member->string, date);
+        return;
+    }
+    char *text = cJSON_PrintUnformatted(member);
+    printf("%-12s %s\n", member->string, cJSON_IsString(member) ? member->valuestring : text);
+    cJSON_free(text);
+}
+
 static int print_result(cJSON *result, bool json, int code)
 {
     if (result && json)
         cli_print_json(result);
     const cJSON *member;
     if (!json)
-        cJSON_ArrayForEach(member, result)
-        {
-            char *text = cJSON_PrintUnformatted(member);
-            printf("%-12s %s\n", member->string, cJSON_IsString(member) ? member->valuestring : text);
-            cJSON_free(text);
-        }
+        cJSON_ArrayForEach(member, result) print_member(member);
     cJSON_Delete(result);
     return code;
 }
@@ -135,16 +155,22 @@ static int set(int argc, char **argv)
 
 static void print_change(const cJSON *change)
 {
-    char since[TIME_TEXT_SIZE], until[TIME_TEXT_SIZE] = "";
-    const cJSON *end = cJSON_GetObjectItemCaseSensitive(change, "until");
-    time_to_text((uint64_t)cli_number(change, "since"), since);
-    if (end)
-        time_to_text((uint64_t)end->valuedouble, until);
+    static const char *const dated[] = {"since", "until", "arrival"};
+    char date[TIME_TEXT_SIZE];
     bool removed = cJSON_GetObjectItemCaseSensitive(change, "removed");
     printf("%10.0f  %.0f  %-7s", cli_number(change, "sequence"), cli_number(change, "version"),
            removed ? "removed" : cli_text(change, "colour"));
     if (!removed)
-        printf("  reason %-3.0f  since %s%s%s", cli_number(change, "reason"), since, end ? "  until " : "", until);
+        printf("  reason %-3.0f", cli_number(change, "reason"));
+    for (size_t i = 0; i < sizeof dated / sizeof dated[0]; i++) {
+        const cJSON *member = cJSON_GetObjectItemCaseSensitive(change, dated[i]);
+        if (member && date_of(member, date))
+            printf("  %s %s", dated[i], date);
+    }
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(change, "key_region")))
+        fputs("  key region", stdout);
+    if (cli_text(change, "occupation")[0])
+        printf("  occupation %s", cli_text(change, "occupation"));
     putchar('\n');
 }
 
