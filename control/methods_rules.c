@@ -28,7 +28,8 @@ static enum known find_version(const struct state *state, const struct json_plac
         const struct state_rules *known = &state->rules[i];
         if (version > known->version)
             continue;
-        json_refuse(problems, text,
+        struct json_place place = json_member(text, "version");
+        json_refuse(problems, &place,
                     "version %u was applied before: this file has %u and must have a later one (`rules rollback` goes "
                     "back)",
                     known->version, version);

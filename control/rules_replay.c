@@ -185,6 +185,14 @@ static bool replay_line(const struct rule_set *rules, struct bytes line, struct 
     return ok;
 }
 
+static void refuse_line(uint64_t number, const struct json_problems *wrong, struct json_problems *problems)
+{
+    const struct json_problem *first = wrong->items;
+    bool inside = wrong->count > 0 && first->pointer[0];
+    json_refuse(problems, &(struct json_place){0}, "line %" PRIu64 ": %s%s%s", number, inside ? first->pointer : "",
+                inside ? ": " : "", wrong->count > 0 ? first->message : "cannot be read");
+}
+
 bool rules_replay(const struct rule_set *rules, struct bytes lines, struct rules_replay *result, FILE *out,
                   struct json_problems *problems)
 {
@@ -193,10 +201,13 @@ bool rules_replay(const struct rule_set *rules, struct bytes lines, struct rules
     for (uint64_t number = 1; start < end; number++) {
         const uint8_t *line_end = memchr(start, '\n', (size_t)(end - start));
         struct bytes line = {start, (size_t)((line_end ? line_end : end) - start)};
-        if (line.length > 0 && !replay_line(rules, line, result, out, problems)) {
-            json_refuse(problems, &(struct json_place){0}, "record %" PRIu64 " cannot be read", number);
+        struct json_problems wrong = {0};
+        bool ok = line.length == 0 || replay_line(rules, line, result, out, &wrong);
+        if (!ok)
+            refuse_line(number, &wrong, problems);
+        json_problems_free(&wrong);
+        if (!ok)
             return false;
-        }
         start = line_end ? line_end + 1 : end;
     }
     return true;

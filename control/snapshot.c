@@ -65,7 +65,10 @@ bool snapshot_open(struct snapshot *s, const char *directory, char *error, size_
     int failure = store_open(directory, UINT32_MAX - 1, &s->store);
     if (failure != 0) {
         s->store = NULL;
-        return refuse(error, error_size, directory, strerror(-failure));
+        if (failure != -ENOENT && failure != -ENOTDIR)
+            return refuse(error, error_size, directory, strerror(-failure));
+        snprintf(error, error_size, "there is no store in %s", directory);
+        return false;
     }
     s->builder = generation_builder_new(store_identity(s->store)->hash_key);
     failure = lookup_open(LOOKUP_DEPTH, &s->lookup);

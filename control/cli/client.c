@@ -8,7 +8,9 @@
 
 #define RESPONSE_MAX (64u << 20)
 #define TIMEOUT_S 60
-#define DOCUMENT "/document"
+
+/* Params that are a file's content: what is wrong inside them is told with the file's name. */
+static const char *const contents[] = {"/document", "/text", "/token"};
 
 struct cli_client {
     int socket;
@@ -96,8 +98,14 @@ static void report(const cJSON *error, const char *file)
 {
     const char *message = cli_text(error, "message");
     const char *pointer = cli_text(cJSON_GetObjectItemCaseSensitive(error, "data"), "pointer");
-    if (file && strncmp(pointer, DOCUMENT, strlen(DOCUMENT)) == 0)
-        cli_refuse("%s: %s%s%s", file, pointer + strlen(DOCUMENT), pointer[strlen(DOCUMENT)] ? ": " : "", message);
+    for (size_t i = 0; file && i < sizeof contents / sizeof contents[0]; i++)
+        if (strncmp(pointer, contents[i], strlen(contents[i])) == 0) {
+            const char *inside = pointer + strlen(contents[i]);
+            cli_refuse("%s: %s%s%s", file, inside, *inside ? ": " : "", message);
+            return;
+        }
+    if (file && !*pointer)
+        cli_refuse("%s: %s", file, message);
     else if (*pointer)
         cli_refuse("%s: %s", pointer, message);
     else

@@ -23,7 +23,8 @@ void cli_disconnect(struct cli_client *client);
 
 /* Calls `method`; takes over `params`. Returns the result, to be freed with cJSON_Delete, or NULL after a message on
  * standard error with *code set to CLI_REFUSED or CLI_UNREACHABLE. Where the daemon refuses a place inside the member
- * `document` of the params, the message names `file` and the pointer inside it. `file` may be NULL. */
+ * `document`, `text` or `token` of the params, the message names `file` and the pointer inside it. `file` may be NULL.
+ */
 cJSON *cli_call(struct cli_client *client, const char *method, cJSON *params, const char *file, int *code);
 
 /* Connects, calls, disconnects. */

@@ -158,9 +158,12 @@ static bool complain(const char *what)
 static bool read_arguments(struct arguments *a, int argc, char **argv)
 {
     optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    int index = 0;
+    for (int option; (option = getopt_long(argc, argv, "", options, &index)) != -1;) {
+        if (option == '?')
+            return false; /* getopt has told */
         if (!take_option(a, option, optarg)) {
-            fprintf(stderr, "chengmen explain: --%s: not understood\n", option == '?' ? "…" : argv[optind - 1]);
+            fprintf(stderr, "chengmen explain: --%s: \"%s\" is not understood\n", options[index].name, optarg);
             return false;
         }
         if (a->help)

@@ -488,6 +488,46 @@ ONE = {"pk": "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
               "aeeb00d291612bb0c00"}
 
 
+@case("what is wrong is told with the option, the file and the place")
+def places(city):
+    with Daemon(city) as daemon:
+        rules = daemon.path("rules.json", RULES)
+        for words, code, said in (
+                (("explain", "--point", "1", "--lang", "fr", ""), 2, '--lang: "fr"'),
+                (("explain", "--point", "1", "--at", "yesterday", ""), 2, '--at: "yesterday"'),
+                (("explain", "--point=1", "--at=yesterday", ""), 2, '--at: "yesterday"'),
+                (("explain", "--point", "1", "--store", daemon.directory, ""), 1,
+                 f"there is no store in {daemon.directory}"),
+                (("explain", "--point", "1", "--store", "/none", ""), 1, "there is no store in /none"),
+                (("rules", "apply", "--dry-run", "--replay", daemon.path("records", '\n{"verdict":7}\n'), rules), 1,
+                 "records: line 2: /verdict"),
+                (("status", "import-list", daemon.path("list.cwt", "no list")), 1, "list.cwt: ")):
+            done = daemon.run(*words, code=code)
+            expect(said in done.stderr, f"{words} said: {done.stderr}")
+        daemon.run("rules", "apply", rules)
+        other = daemon.path("other.json", {**RULES, "home": ["CN-320000"]})
+        expect(f"{other}: /version: version 1" in daemon.run("rules", "apply", other, code=1).stderr, "rules apply")
+
+
+@case("keys and subjects are listed whole, with dates")
+def listings(city):
+    with Daemon(city) as daemon:
+        public = json.loads(daemon.run("key", "generate").stdout)
+        daemon.run("key", "import", daemon.path("a.jwk", {**public, "nbf": 1583020800, "exp": 1614556800,
+                                                          "classes": ["printed"]}))
+        line = daemon.run("key", "list").stdout
+        expect("classes printed  from 2020-03-01T08:00:00+08:00 to 2021-03-01T08:00:00+08:00\n" in line, line)
+        who = ("--issuer", "CN-310000", "--subject", SUBJECT)
+        daemon.run("status", "set", *who, "--colour", "red", "--since", "1583020800", "--until", "1583107200",
+                   "--arrival", "2020-02-29", "--key-region", "--occupation", "driver")
+        told = daemon.run("status", "get", *who).stdout
+        for row in ("since        2020-03-01T08:00:00+08:00", "until        2020-03-02T08:00:00+08:00",
+                    "arrival      2020-02-29"):
+            expect(row in told.splitlines(), told)
+        expect("  since 2020-03-01T08:00:00+08:00  until 2020-03-02T08:00:00+08:00  arrival 2020-02-29  key region"
+               "  occupation driver\n" in daemon.run("status", "get", *who, "--history").stdout, "history")
+
+
 @case("every program and script tells its usage and its version, and does nothing else")
 def usages(city):
     scripts = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts")
