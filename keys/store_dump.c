@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "keys/changed_lists.h"
@@ -280,29 +281,100 @@ static bool restore_all(struct transfer *t, struct log_writer *writer)
     return done && (log_writer_commit(writer) == LOG_OK || failed(t, "%s", log_writer_error(writer)));
 }
 
+/* Names in a directory. */
+struct names {
+    char **list;
+    size_t count;
+};
+
+static int add_name(void *context, const char *name)
+{
+    struct names *names = context;
+    char **list = realloc(names->list, (names->count + 1) * sizeof(*list));
+    if (!list)
+        return -ENOMEM;
+    names->list = list;
+    if (!(list[names->count] = strdup(name)))
+        return -ENOMEM;
+    names->count++;
+    return 0;
+}
+
+static void free_names(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->list[i]);
+    free(names->list);
+}
+
+static bool has_name(const struct names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->list[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Takes away what is not in `before`. The identity goes last, so that what a crash leaves is refused and not taken for
+ * an empty place. */
+static void remove_half(struct disk *disk, const struct names *before)
+{
+    struct names now = {0};
+    if (disk_list(disk, add_name, &now) == 0) {
+        for (size_t i = 0; i < now.count; i++)
+            if (!has_name(before, now.list[i]) && strcmp(now.list[i], STORE_IDENTITY_NAME) != 0)
+                disk_remove(disk, now.list[i]);
+        if (has_name(&now, STORE_IDENTITY_NAME) && !has_name(before, STORE_IDENTITY_NAME))
+            disk_remove(disk, STORE_IDENTITY_NAME);
+        disk_sync_directory(disk);
+    }
+    free_names(&now);
+}
+
+/* In a directory that is open; leaves what was there where it fails. */
+static bool restore_into(struct transfer *t, const uint8_t hash_key[SUBJECT_HASH_KEY_SIZE])
+{
+    struct names before = {0};
+    int result = disk_list(t->disk, add_name, &before);
+    bool listed = result == 0;
+    if (listed)
+        result = store_identity_adopt(t->disk, hash_key, &t->identity);
+    bool done = result == 0 ||
+                failed(t, "%s: %s", t->directory, result == -EEXIST ? "there is a store already" : strerror(-result));
+    if (done) {
+        struct log_writer *writer;
+        done = log_writer_open(t->directory, &writer, t->error, t->error_size) == LOG_OK;
+        if (done) {
+            done = restore_all(t, writer);
+            log_writer_close(writer);
+        }
+    }
+    if (!done && listed && result != -EEXIST)
+        remove_half(t->disk, &before);
+    free_names(&before);
+    return done;
+}
+
 bool store_tools_restore(const char *directory, FILE *in, uint64_t *subjects, char *error, size_t error_size)
 {
     struct transfer t = {.directory = directory, .file = in, .error = error, .error_size = error_size};
     struct dump_header header;
+    struct stat about;
     if (!begin(&t))
         return false;
     bool done = get(&t, &header, sizeof(header));
     if (done && header.magic != DUMP_MAGIC)
         done = failed(&t, "this is no dump of a store");
+    bool made = stat(directory, &about) < 0 && errno == ENOENT;
     int result = done ? disk_open(directory, true, &t.disk) : 0;
-    if (done && result == 0)
-        result = store_identity_adopt(t.disk, header.hash_key, &t.identity);
     if (result < 0)
-        done = failed(&t, "%s: %s", directory, result == -EEXIST ? "there is a store already" : strerror(-result));
-    struct log_writer *writer;
-    if (done && log_writer_open(directory, &writer, error, error_size) != LOG_OK)
-        done = false;
-    else if (done) {
-        done = restore_all(&t, writer);
-        log_writer_close(writer);
-    }
+        done = failed(&t, "%s: %s", directory, strerror(-result));
+    bool opened = done;
+    done = done && restore_into(&t, header.hash_key);
     *subjects = t.subjects;
     XXH3_freeState(t.checksum);
     disk_close(t.disk);
+    if (opened && !done && made)
+        rmdir(directory); /* where somebody put a file there meanwhile, it stays */
     return done;
 }

@@ -32,5 +32,6 @@ bool store_tools_compact(const char *directory, struct store_report *out, char *
 /* Writes everything in force to a file: the secret under which subjects are hashed and the points' secrets are in it.
  * What comes out depends on what is in force alone, so that a restored store dumps the same bytes. */
 bool store_tools_dump(const char *directory, FILE *out, uint64_t *subjects, char *error, size_t error_size);
-/* Makes a store of a dump in a directory that has none. Where it fails, what stands in the directory is of no use. */
+/* Makes a store of a dump in a directory that has none. Where it fails, nothing of it is left, the directory neither
+ * where it was missing. */
 bool store_tools_restore(const char *directory, FILE *in, uint64_t *subjects, char *error, size_t error_size);

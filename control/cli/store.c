@@ -197,7 +197,7 @@ static int restore(int argc, char **argv)
         {"json", CLI_FLAG, NULL, "prints one JSON object", &json, NULL},
     };
     const struct cli_usage usage = {"chengmen store restore DIRECTORY --input FILE",
-                                    "Makes a store in a directory that has none.",
+                                    "Makes a store in a directory that has none: a whole one, or nothing.",
                                     options,
                                     2,
                                     1,
@@ -213,7 +213,9 @@ static int restore(int argc, char **argv)
     bool good = store_tools_restore(directory[0], in, &subjects, error, sizeof error);
     if (in != stdin)
         fclose(in);
-    return good ? done(directory[0], subjects, json) : cli_refuse("%s", error);
+    if (good)
+        return done(directory[0], subjects, json);
+    return cli_refuse("%s: %s", in == stdin ? "standard input" : input, error);
 }
 
 int cli_store(int argc, char **argv)

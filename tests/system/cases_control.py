@@ -401,6 +401,26 @@ def waiting(city):
         expect_equal(metric("chengmen_rules_version_in_force"), "0", "version in force, of one that ended")
 
 
+@case("a dump that is cut, or none, makes no store and is named")
+def cut_dumps(city):
+    with Daemon(city) as daemon:
+        daemon.run("point", "add", "1", "--venue", "v", "--class", "mall")
+        store, dump, copy = (os.path.join(daemon.directory, name) for name in ("store", "dump", "copy"))
+        daemon.run("store", "dump", store, "--output", dump)
+        with open(dump, "rb") as file:
+            whole = file.read()
+        cut = daemon.path("cut")
+        with open(cut, "wb") as file:
+            file.write(whole[:-9])
+        failed = daemon.run("store", "restore", copy, "--input", cut, code=1)
+        expect(f"{cut}: the dump ends early" in failed.stderr, failed.stderr)
+        expect(not os.path.exists(copy), "a store of half a dump")
+        failed = daemon.run("store", "restore", copy, "--input", daemon.path("text", "x" * 4096), code=1)
+        expect("text: this is no dump of a store" in failed.stderr, failed.stderr)
+        expect(not os.path.exists(copy), "a store of a text")
+        daemon.run("store", "restore", copy, "--input", dump)
+
+
 @case("contexts are exported, rotated and revoked")
 def contexts(city):
     with Daemon(city) as daemon:

@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -127,19 +128,49 @@ static void a_dump_comes_back_the_same(void **state)
     assert_false(restore(one, length)); /* there is a store already */
 }
 
-static void a_damaged_dump_is_refused(void **state)
+static void touch(const char *path)
+{
+    int file = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(file >= 0);
+    close(file);
+}
+
+static size_t names_in(const char *where)
+{
+    size_t count = 0;
+    DIR *names = opendir(where);
+    assert_non_null(names);
+    for (const struct dirent *name; (name = readdir(names));)
+        count += name->d_name[0] != '.';
+    closedir(names);
+    return count;
+}
+
+static void a_damaged_dump_is_refused_and_leaves_nothing(void **state)
 {
     (void)state;
+    char own[160];
     make_store();
     size_t length = dump(directory, one, sizeof(one));
+    snprintf(own, sizeof(own), "%s/own", other);
+    touch(own); /* which is nobody's to take away */
     for (size_t at = 0; at < length; at += length / 12) {
         one[at] ^= 1;
         assert_false(restore(one, length));
+        assert_int_equal(names_in(other), 1);
         one[at] ^= 1;
         assert_false(restore(one, at));
-        end(NULL);
-        begin(NULL);
+        assert_int_equal(names_in(other), 1);
     }
+    assert_false(restore(one, length - 1));
+    assert_int_equal(unlink(own), 0);
+    assert_int_equal(rmdir(other), 0);
+    assert_false(restore(one, length - 1));
+    assert_int_equal(access(other, F_OK), -1); /* it was missing before */
+    if (!restore(one, length))
+        fail_msg("%s", line);
+    assert_false(restore(one, length / 2)); /* and harms no store that is there */
+    assert_int_equal(findings(other), 0);
 }
 
 static void damage(const char *name, off_t offset)
@@ -209,7 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_dump_comes_back_the_same),
-        TEST(a_damaged_dump_is_refused),
+        TEST(a_damaged_dump_is_refused_and_leaves_nothing),
         TEST(damage_is_found),
         TEST(compacting_folds_and_mends),
     };
