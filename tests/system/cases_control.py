@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.request
 
-from appliance import until
+from appliance import sanitizer_options, until
 from check import case, expect, expect_equal
 
 RULES = {"version": 1, "issued": "2020-03-06T00:00:00+08:00", "home": ["CN-310000"],
@@ -467,7 +467,8 @@ def subjects(city):
 def alone(city):
     with Daemon(city) as daemon:
         other = subprocess.run([os.path.join(city.build, "chengmen-control"), "--config", daemon.config],
-                               capture_output=True, text=True, timeout=30)
+                               capture_output=True, text=True, timeout=30,
+                               env={**os.environ, **sanitizer_options()})
         expect_equal(other.returncode, 1, "exit code of a second daemon")
         expect_equal(daemon.ask("info")["log"]["last"], 0, "log of the first")
         daemon.stop()

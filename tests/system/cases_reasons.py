@@ -5,8 +5,8 @@ from check import Skipped, case, expect, expect_equal
 from formats import REASONS, ROOT
 
 
-# What no virtual port here can make happen, and the unit test that does.
-ELSEWHERE = {"FRAME_SEGMENTED": "test_net.c"}
+# What no virtual port here can make happen, or not for certain, and the unit test that does.
+ELSEWHERE = {"FRAME_SEGMENTED": "test_net.c", "STATUS_BUSY": "test_worker.c"}
 
 
 @case("every reason that the appliance itself gives was produced at least once")

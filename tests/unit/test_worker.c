@@ -87,6 +87,24 @@ static void put_rules(void)
     free(program);
 }
 
+/* As many wait for the disk as may. */
+static void who_finds_no_place_to_wait_is_referred(void **state)
+{
+    (void)state;
+    static struct request waiting;
+    struct credential claims = world_claims();
+    uint64_t cookie;
+    put_rules();
+    while (park_room(world.worker->park, &cookie))
+        park_put(world.worker->park, &waiting, clock_monotonic_ns());
+    struct answer answer = ask_claims(&claims);
+    assert_int_equal(answer.verdict, VERDICT_REFER);
+    assert_int_equal(answer.reason, REASON_STATUS_BUSY);
+    while (park_count(world.worker->park) > 0)
+        park_take_late(world.worker->park, UINT64_MAX);
+    assert_int_equal(ask_claims(&claims).verdict, VERDICT_ALLOW);
+}
+
 static void rules_that_do_not_load_leave_none_in_force(void **state)
 {
     (void)state;
@@ -424,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_A_NEW_WORLD(without_rules_a_good_code_is_referred),
+        IN_A_NEW_WORLD(who_finds_no_place_to_wait_is_referred),
         IN_A_NEW_WORLD(rules_that_do_not_load_leave_none_in_force),
         IN_A_NEW_WORLD(each_refusal_has_its_reason),
         IN_A_NEW_WORLD(keys_are_held_to_their_terms),
