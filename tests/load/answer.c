@@ -162,6 +162,16 @@ bool answer_read_verdict(struct answer *answer)
     return cbor_done(&in) && (seen & REQUIRED) == REQUIRED;
 }
 
+uint8_t answer_refusal_reason(const struct answer *answer)
+{
+    if (answer->payload.length == 0)
+        return 0;
+    struct cbor_reader in = cbor_read(answer->payload);
+    bool reason_only = cbor_take_map(&in, 1) == 1 && cbor_take_uint(&in) == 4;
+    uint8_t reason = take_number(&in, REASON_LIMIT);
+    return reason_only && cbor_done(&in) ? reason : 0;
+}
+
 bool answer_sheds(const struct answer *answer)
 {
     return answer->code == COAP_TOO_MANY_REQUESTS || answer->code == COAP_SERVICE_UNAVAILABLE ||

@@ -63,6 +63,8 @@ bool answer_read(struct bytes message, struct answer *out);
 bool answer_read_rest(struct bytes rest, struct answer *out);
 /* The response map of a 2.05; false where it is not in the form of the design, to the byte. */
 bool answer_read_verdict(struct answer *answer);
+/* The reason in a refusal's payload, {4: reason}; 0 where it tells none. */
+uint8_t answer_refusal_reason(const struct answer *answer);
 /* The target shed this request: 4.29, 5.03 or the verdict RETRY. Neither wrong nor served. */
 bool answer_sheds(const struct answer *answer);
 /* To tell whether a second answer has the same bytes. */

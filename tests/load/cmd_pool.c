@@ -1,11 +1,13 @@
 /* `pool`: the files that an operator imports, so that the target knows the load's issuers and points. */
 #include <errno.h>
 #include <getopt.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "control/address.h"
 #include "control/encoding.h"
@@ -229,14 +231,40 @@ static bool write_all(const struct output *output)
            write_changes(output) && copy_rules(output) && write_script(output);
 }
 
+/* Whether the directory can take a pool. One that it holds goes only where `force` says so, with its status lists, of
+ * which import.sh takes every one there is. */
+static bool make_directory(const char *directory, bool force)
+{
+    char path[512];
+    glob_t lists;
+    if (mkdir(directory, 0755) == 0)
+        return true;
+    if (errno != EEXIST) {
+        complain("%s: %m", directory);
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/import.sh", directory);
+    if (access(path, F_OK) != 0)
+        return true;
+    if (!force) {
+        complain("%s holds a pool already: another directory is wanted, or --force", directory);
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/list-*.cwt", directory);
+    if (glob(path, 0, NULL, &lists) == 0) {
+        for (size_t i = 0; i < lists.gl_pathc; i++)
+            unlink(lists.gl_pathv[i]);
+        globfree(&lists);
+    }
+    return true;
+}
+
 int command_pool(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"out", required_argument, NULL, 'o'},
-        {"seed", required_argument, NULL, 's'},
-        {"from", required_argument, NULL, 'f'},
-        {"oscore", no_argument, NULL, 'p'},
-        {NULL, 0, NULL, 0},
+        {"out", required_argument, NULL, 'o'},  {"seed", required_argument, NULL, 's'},
+        {"from", required_argument, NULL, 'f'}, {"oscore", no_argument, NULL, 'p'},
+        {"force", no_argument, NULL, 'w'},      {NULL, 0, NULL, 0},
     };
     static struct profile profile;
     static struct signer signer;
@@ -244,13 +272,14 @@ int command_pool(int argc, char **argv)
         .profile = &profile, .signer = &signer, .seed = DEFAULT_SEED, .first_address = DEFAULT_FIRST_ADDRESS};
     double seed = DEFAULT_SEED;
     int option;
-    bool good = true;
+    bool good = true, force = false;
     while (good && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         output.directory = option == 'o' ? optarg : output.directory;
         output.oscore |= option == 'p';
+        force |= option == 'w';
         good = option == 's'   ? read_number(optarg, 0, 9e15, &seed)
                : option == 'f' ? read_address(optarg, &output.first_address, NULL)
-                               : option == 'o' || option == 'p';
+                               : option == 'o' || option == 'p' || option == 'w';
     }
     output.seed = (uint64_t)seed;
     if (!good || optind + 1 != argc || !output.directory) {
@@ -259,10 +288,10 @@ int command_pool(int argc, char **argv)
     }
     if (!profile_load(argv[optind], &profile))
         return EXIT_USAGE;
-    if (profile.capture[0] || (mkdir(output.directory, 0755) != 0 && errno != EEXIST)) {
-        complain("%s", profile.capture[0] ? "a captured load has no pool of its own" : "the directory cannot be made");
+    if (profile.capture[0])
+        complain("a captured load has no pool of its own");
+    if (profile.capture[0] || !make_directory(output.directory, force))
         return EXIT_FINDING;
-    }
     output.now_s = (uint64_t)time(NULL);
     good = signer_open(&signer, output.seed, profile.issuers, profile.issuer_count, 1) && write_all(&output);
     signer_close(&signer);

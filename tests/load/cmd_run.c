@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dataplane/coap.h"
 #include "dataplane/reasons.h"
 #include "tests/load/capture.h"
 #include "tests/load/cipher.h"
@@ -244,6 +245,30 @@ static struct trial trial_of(struct run *run)
     };
 }
 
+/* "CODE", "CODE REASON" of a refusal, "CODE VERDICT REASON" of an answer whose verdict was read. */
+static void print_answer(uint8_t code, bool has_verdict, uint8_t verdict, uint8_t reason, FILE *out)
+{
+    fprintf(out, "%u.%02u", code >> 5, code & 31);
+    if (has_verdict)
+        fprintf(out, " %s", verdict_name((enum verdict)verdict));
+    if (reason != 0 && reason != EXPECT_ANY)
+        fprintf(out, " %s", reason_name((enum reason)reason));
+}
+
+static void print_sample(const struct wrong_sample *s, FILE *out)
+{
+    bool read =
+        s->code == COAP_CONTENT && s->wrong != WRONG_FORM && s->wrong != WRONG_PROTECTION && s->wrong != WRONG_REPEAT;
+    bool refusal = s->expected.code != COAP_CONTENT;
+    fprintf(out, "wrong %s: %s request %lu expected ", wrong_name(s->wrong),
+            request_kind_name((enum request_kind)s->kind), s->entry);
+    print_answer(s->expected.code, !refusal && s->expected.verdict != EXPECT_ANY, s->expected.verdict,
+                 refusal ? 0 : s->expected.reason, out);
+    fputs(", got ", out);
+    print_answer(s->code, read, s->verdict, read || s->code != COAP_CONTENT ? s->reason : 0, out);
+    fputc('\n', out);
+}
+
 static void print_result(const struct result *result, FILE *out)
 {
     const struct load_counts *c = &result->counts;
@@ -261,14 +286,25 @@ static void print_result(const struct result *result, FILE *out)
     for (unsigned i = 0; i < VERDICT_COUNT; i++)
         if (c->verdicts[i])
             fprintf(out, "%-24s %lu\n", verdict_name((enum verdict)i), c->verdicts[i]);
-    for (unsigned i = 0; i < result->sample_count; i++) {
-        const struct wrong_sample *s = &result->samples[i];
-        fprintf(out, "wrong %s: %s request %lu expected %s %s, got %u.%02u %s %s\n", wrong_name(s->wrong),
-                request_kind_name((enum request_kind)s->kind), s->entry,
-                verdict_name((enum verdict)s->expected.verdict), reason_name((enum reason)s->expected.reason),
-                s->code >> 5, s->code & 31, verdict_name((enum verdict)s->verdict),
-                reason_name((enum reason)s->reason));
-    }
+    for (unsigned i = 0; i < result->sample_count; i++)
+        print_sample(&result->samples[i], out);
+}
+
+/* Why a run that was not good was not, in one line. */
+static void print_failure(const struct run *run, const struct result *result, FILE *out)
+{
+    const struct load_counts *c = &result->counts;
+    double loss = result_loss(result) * 100;
+    if (c->due == 0)
+        fputs("failed: no request was due\n", out);
+    else if (c->answered == 0 && c->late == 0)
+        fprintf(out, "failed: not one answer came to %lu requests\n", c->due);
+    else if (load_counts_wrong(c) > 0)
+        fprintf(out, "failed: %lu wrong answers\n", load_counts_wrong(c));
+    else if (c->checksum_bad > 0)
+        fprintf(out, "failed: %lu frames with a wrong checksum\n", c->checksum_bad);
+    else
+        fprintf(out, "failed: %.4f %% lost, late or shed, above the limit of %g %%\n", loss, run->loss_limit);
 }
 
 /* Exit code of a run; unreachable where not one answer came. */
@@ -309,8 +345,12 @@ static int run_once(struct run *run)
         complain("%s", run->error);
         return EXIT_FINDING;
     }
-    print_result(&result, run->json_path && strcmp(run->json_path, "-") == 0 ? stderr : stdout);
-    return save(run, report_of_run(&terms, &result), code_of(run, &result));
+    FILE *out = run->json_path && strcmp(run->json_path, "-") == 0 ? stderr : stdout;
+    print_result(&result, out);
+    int code = save(run, report_of_run(&terms, &result), code_of(run, &result));
+    if (code_of(run, &result) != EXIT_OK)
+        print_failure(run, &result, out);
+    return code;
 }
 
 static bool try_rate(void *context, double rate_per_s, double duration_s, struct result *out)

@@ -334,16 +334,17 @@ static void record_wrong(struct generator *g, const struct flight *flight, const
     const struct pool_entry *entry = &pool_of(g)->entries[flight->entry];
     g->counts.wrong[wrong]++;
     if (g->sample_count < GENERATOR_SAMPLES_MAX)
-        g->samples[g->sample_count++] = (struct wrong_sample){.wrong = wrong,
-                                                              .kind = entry->kind,
-                                                              .point = entry->point,
-                                                              .entry = flight->entry,
-                                                              .expected = entry->expected,
-                                                              .code = answer->code,
-                                                              .verdict = answer->verdict,
-                                                              .colour = answer->colour,
-                                                              .reason = answer->reason,
-                                                              .obligations = answer->obligations};
+        g->samples[g->sample_count++] = (struct wrong_sample){
+            .wrong = wrong,
+            .kind = entry->kind,
+            .point = entry->point,
+            .entry = flight->entry,
+            .expected = entry->expected,
+            .code = answer->code,
+            .verdict = answer->verdict,
+            .colour = answer->colour,
+            .reason = answer->code == COAP_CONTENT ? answer->reason : answer_refusal_reason(answer),
+            .obligations = answer->obligations};
 }
 
 static void judge(struct generator *g, const struct flight *flight, struct answer *answer, uint64_t now)

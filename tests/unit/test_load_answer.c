@@ -28,6 +28,17 @@ static void an_answer_is_read(void **state)
     assert_int_equal(answer.ruleset, 12);
 }
 
+static void a_refusal_tells_its_reason_or_none(void **state)
+{
+    static const uint8_t payload[] = {0xa1, 0x04, 0x18, REASON_POINT_UNKNOWN};
+    static const uint8_t other[] = {0xa1, 0x05, 0x18, REASON_POINT_UNKNOWN};
+    (void)state;
+    assert_int_equal(answer_refusal_reason(&(struct answer){.payload = {payload, 4}}), REASON_POINT_UNKNOWN);
+    assert_int_equal(answer_refusal_reason(&(struct answer){.payload = {payload, 3}}), 0);
+    assert_int_equal(answer_refusal_reason(&(struct answer){.payload = {other, 4}}), 0);
+    assert_int_equal(answer_refusal_reason(&(struct answer){.payload = {NULL, 0}}), 0);
+}
+
 static void every_difference_has_its_name(void **state)
 {
     const struct expectation right = {COAP_CONTENT, VERDICT_ALLOW_WITH_OBLIGATIONS, 0, REASON_PRINTED,
@@ -143,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_read),
         cmocka_unit_test(every_difference_has_its_name),
+        cmocka_unit_test(a_refusal_tells_its_reason_or_none),
         cmocka_unit_test(shed_is_neither_right_nor_wrong),
         cmocka_unit_test(malformed_answers_are_refused),
         cmocka_unit_test(a_capture_is_replayed_at_its_own_times),
