@@ -343,7 +343,9 @@ bool operator_config_read_file(const char *path, struct operator_config *out, st
     char error[256];
     struct json_place document = json_root(NULL);
     if (!json_read_file(path, &text, error, sizeof error)) {
-        json_refuse(problems, &document, "%s", error);
+        size_t name = strlen(path); /* the report names the file itself */
+        bool named = strncmp(error, path, name) == 0 && strncmp(error + name, ": ", 2) == 0;
+        json_refuse(problems, &document, "%s", named ? error + name + 2 : error);
         return false;
     }
     cJSON *tree = json_parse(text, problems);

@@ -522,6 +522,7 @@ def places(city):
                 (("explain", "--point", "1", "--store", "/none", ""), 1, "there is no store in /none"),
                 (("rules", "apply", "--dry-run", "--replay", daemon.path("records", '\n{"verdict":7}\n'), rules), 1,
                  "records: line 2: /verdict"),
+                (("config", "check", "/none.json"), 1, "chengmen: /none.json: No such file"),
                 (("status", "import-list", daemon.path("list.cwt", "no list")), 1, "list.cwt: ")):
             done = daemon.run(*words, code=code)
             expect(said in done.stderr, f"{words} said: {done.stderr}")
