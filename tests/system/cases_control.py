@@ -48,7 +48,8 @@ class Daemon:
 
     def start(self):
         self.process = subprocess.Popen([os.path.join(self.build, "chengmen-control"), "--config", self.config],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        env={**os.environ, **sanitizer_options()})
         until(lambda: self.connects() or self.process.poll() is not None, 30, "chengmen-control to listen")
         expect(self.process.poll() is None, lambda: self.process.stderr.read().decode())
 
