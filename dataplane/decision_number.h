@@ -1,6 +1,7 @@
 /* A decision's number (response label 9) says when and where it was made: from the top the second since 1970, a count
  * that begins anew with it, the worker. A worker that counts further within one second takes from the next one's
- * numbers, and so does one whose clock goes back; no number is given twice. */
+ * numbers, and so does one whose clock goes back. One that starts counts from where the second is, so that what was
+ * given before in it, fewer than 2^23 a second, is not given again: no number is given twice. */
 #pragma once
 
 #include "dataplane/config.h"
@@ -13,6 +14,12 @@ static_assert(CONFIG_WORKERS_MAX <= 1 << DECISION_WORKER_BITS, "a worker's numbe
 static inline uint64_t decision_count_of(uint64_t now_s)
 {
     return now_s << DECISION_COUNT_BITS;
+}
+
+/* The count that a worker begins with at that time. */
+static inline uint64_t decision_count_at(uint64_t now_ns)
+{
+    return decision_count_of(now_ns / 1000000000) + ((now_ns % 1000000000) << DECISION_COUNT_BITS) / 1000000000;
 }
 
 static inline uint64_t decision_number(uint64_t count, unsigned worker)

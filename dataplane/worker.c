@@ -30,7 +30,7 @@ void worker_init(struct worker *w, const struct worker_terms *terms)
     w->park = terms->park;
     w->judge.skew_s = terms->config->skew_s;
     w->judge.replay = terms->replay;
-    w->next_decision = decision_count_of(clock_wall_s());
+    w->next_decision = decision_count_at(clock_wall_ns());
     w->next_message_id = (uint16_t)clock_monotonic_ns();
 }
 

@@ -13,6 +13,11 @@ uint64_t clock_wall_s(void)
     return now_s;
 }
 
+uint64_t clock_wall_ns(void)
+{
+    return clock_wall_s() * 1000000000u;
+}
+
 uint64_t clock_monotonic_ns(void)
 {
     return now_ns;

@@ -32,6 +32,11 @@ uint64_t clock_wall_s(void)
     return atomic_load_explicit(wall_s, memory_order_relaxed);
 }
 
+uint64_t clock_wall_ns(void)
+{
+    return clock_wall_s() * 1000000000u;
+}
+
 uint64_t clock_monotonic_ns(void)
 {
     struct timespec now;
