@@ -112,4 +112,5 @@ def flood(city):
         expect(len(codes) - ENTRIES <= forgotten < len(codes) - ENTRIES // 4, f"{forgotten} forgotten")
         reasons = [elsewhere.ask(code, transmissions=3).reason for code in codes[-32:] + codes[:32]]
         kept = [sum(1 for reason in part if reason == "SEEN_ELSEWHERE") for part in (reasons[:32], reasons[32:])]
-        expect(kept[0] >= 30 and kept[1] == 0, f"known of the last and the first 32: {kept}")
+        # By buckets of four: a few of the oldest stay where few others fell.
+        expect(kept[0] >= 30 and kept[1] <= 4, f"known of the last and the first 32: {kept}")
